@@ -1,0 +1,97 @@
+# Sluice: a tiny hypervisor for Intel VT-x. `make help` lists what can be made and what can be set.
+
+all: image-efi ## build the hypervisor: $(BUILD)/sluice.efi
+
+#= BUILD where everything is put that is made (build)
+#= SETUP no: do not look for missing packages
+BUILD   ?= build
+CC      = gcc
+LD      = ld
+OBJCOPY = objcopy
+EFI_LIB ?= /usr/lib
+EFI_INC ?= /usr/include/efi
+
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+# What a run needs from the distribution: says nothing where nothing is missing. SETUP=no for machines without apt.
+setup: ## install the packages of tools/packages that are missing
+	@$(if $(filter no,$(SETUP)),:,tools/setup)
+
+# ---- The hypervisor ---------------------------------------------------------------------------------------------------------
+TARGET_SRCS := $(wildcard boot/*.[cS] arch/*.[cS] mm/*.c iommu/*.c devices/*.c tests/target/*.[cS])
+TARGET_OBJS := $(addprefix $(BUILD)/target/,$(addsuffix .o,$(basename $(TARGET_SRCS))))
+NEWLIB      := $(BUILD)/newlib
+# Headers that are made while building; their rules are in the *.mk of their folder.
+GENERATED   := $(BUILD)/boot/dsdt.hex
+$(GENERATED): | setup
+
+WARNINGS = -Wall -Wextra -Werror
+# Only general registers: the guest's FPU and vector state survives exits unsaved. Hidden: no indirection through a GOT.
+TARGET_CFLAGS = -std=gnu11 -O2 -g $(WARNINGS) -ffreestanding -fpic -fvisibility=hidden -fshort-wchar -mno-red-zone \
+	-mgeneral-regs-only -fno-stack-protector -fno-omit-frame-pointer -maccumulate-outgoing-args -fcf-protection=none \
+	-ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables -DGNU_EFI_USE_MS_ABI \
+	-nostdinc -isystem $(shell $(CC) -print-file-name=include) -isystem $(NEWLIB)/include -I. -I$(BUILD) $(CFLAGS)
+# Firmware's headers are for the files that talk to firmware.
+$(BUILD)/target/boot/main.o:  private EFI_CFLAGS = -isystem $(EFI_INC) -isystem $(EFI_INC)/x86_64
+$(BUILD)/target/boot/efi_%.o: private EFI_CFLAGS = -isystem $(EFI_INC) -isystem $(EFI_INC)/x86_64
+
+LDFLAGS = -shared -nostdlib -Bsymbolic -z noexecstack -z norelro --gc-sections --no-undefined --exclude-libs ALL \
+	--build-id=none --fatal-warnings -T linker.ld
+LDLIBS  = --start-group $(NEWLIB)/lib/libc.a $(EFI_LIB)/libgnuefi.a $(EFI_LIB)/libefi.a --end-group
+PE_SECTIONS = .text .rodata .relro .rela .reloc .data .bss
+
+image-efi: $(BUILD)/sluice.efi
+
+# A PE file without a time stamp: the same sources give the same bytes.
+$(BUILD)/sluice.efi: $(BUILD)/sluice.so
+	SOURCE_DATE_EPOCH=0 $(OBJCOPY) $(addprefix -j ,$(PE_SECTIONS)) --strip-all --target=efi-app-x86_64 --subsystem=10 $< $@
+
+# Two passes: the table of symbols is made from the first, and must not move any code in the second.
+$(BUILD)/sluice.so: $(BUILD)/symbols.o $(BUILD)/pass1.so
+	$(LD) $(LDFLAGS) $(EFI_LIB)/crt0-efi-x86_64.o $(TARGET_OBJS) $< $(LDLIBS) -o $@
+	@! readelf -rW $@ | grep R_X86_64_ | grep -v R_X86_64_RELATIVE # the only kind that the start-up code applies
+	@tools/symbols $@ | cmp -s - $(BUILD)/symbols.S || { echo "$@: the symbol table moved the code"; rm $@; exit 1; }
+
+$(BUILD)/pass1.so: $(TARGET_OBJS) $(BUILD)/symbols0.o linker.ld
+	$(LD) $(LDFLAGS) $(EFI_LIB)/crt0-efi-x86_64.o $(TARGET_OBJS) $(BUILD)/symbols0.o $(LDLIBS) -o $@
+
+$(BUILD)/symbols.S: $(BUILD)/pass1.so tools/symbols
+	tools/symbols $< >$@
+
+$(BUILD)/symbols0.S: tools/symbols | $(BUILD)/target.flags
+	tools/symbols >$@
+
+$(BUILD)/%.o: $(BUILD)/%.S
+	$(CC) -c $< -o $@
+
+$(BUILD)/target/%.o: %.c $(BUILD)/target.flags | $(NEWLIB)/lib/libc.a $(GENERATED)
+	@mkdir -p $(@D)
+	$(CC) $(TARGET_CFLAGS) $(EFI_CFLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/target/%.o: %.S $(BUILD)/target.flags | $(NEWLIB)/lib/libc.a $(GENERATED)
+	@mkdir -p $(@D)
+	$(CC) $(TARGET_CFLAGS) -MMD -MP -c $< -o $@
+
+$(NEWLIB)/lib/libc.a: tools/newlib | setup
+	tools/newlib $(NEWLIB)
+	@touch -c $@
+
+# Changes only when the flags or the list of files do: then everything is built again.
+$(BUILD)/target.flags: force | setup
+	@mkdir -p $(@D)
+	@echo '$(CC) $(TARGET_CFLAGS) $(LDFLAGS) $(TARGET_SRCS)' | cmp -s - $@ || echo '$(CC) $(TARGET_CFLAGS) $(LDFLAGS) $(TARGET_SRCS)' >$@
+
+# ---- Everything else --------------------------------------------------------------------------------------------------------
+include $(wildcard boot/*.mk tools/*.mk tests/*.mk)
+-include $(TARGET_OBJS:.o=.d)
+
+clean: ## remove $(BUILD)
+	rm -rf $(BUILD)
+
+help: ## this list
+	@awk -f tools/help.awk $(MAKEFILE_LIST)
+
+force:
+.PHONY: all setup image-efi clean help force
