@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Interrupts of the physical machine. The hypervisor runs with IF = 0: they arrive as VM exits (or in sti_hlt_cli()).
+ * The one that is wanted is the serial line's, through the 8259 pair in virtual-wire mode; all else is quietened.
+ */
+#ifndef ARCH_HOST_IRQ_H
+#define ARCH_HOST_IRQ_H
+
+#include "mm/types.h"
+
+#define HOST_PIC_VECTOR	     0x20 /* of IRQ 0; 16 vectors */
+#define HOST_SPURIOUS_VECTOR 0xff
+
+/*
+ * Masks and remaps the 8259 pair, stops the firmware's timers, puts the local APIC (either mode) into virtual-wire
+ * mode, and lets the serial line interrupt. False: the APIC's registers could not be mapped.
+ */
+bool host_irq_init(void);
+
+/* At an external-interrupt VM exit with this vector (acknowledged on exit). Any vector is fine. */
+void host_irq_handle(u8 vector);
+
+/* Vectors that nobody had asked for. */
+u64 host_irq_stray_count(void);
+
+#endif
