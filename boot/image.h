@@ -56,17 +56,19 @@ struct image_module {
 #define IMAGE_MODULES_MAX 16
 
 /*
- * What is to be loaded. Files need no alignment, and must not lie inside guest RAM. The initrd, if any, is modules[0]: it is
- * all that bzImage takes, the first module for the others.
+ * What is to be loaded. Files need no alignment, and must not lie inside guest RAM. The initrd, if any,
+ * is modules[0]: it is all that bzImage takes, the first module for the others.
  */
 struct image_request {
 	const u8 *kernel;
 	u64 kernel_size;
+	const char *
+		name; /* of the kernel's file: multiboot 1 has it in front of the command line; NULL: has not */
 	const char *cmdline; /* NULL: empty */
 	const struct image_module *modules;
 	unsigned module_count;
 	const struct acpi_board *acpi;	 /* NULL: no ACPI tables */
-	const struct e820_row *reserved; /* added to the guest's memory map; need not be sorted */
+	const struct e820_row *reserved; /* added to the guest's memory map, at most 32; in any order */
 	unsigned reserved_count;
 };
 
