@@ -17,6 +17,7 @@ enum mem_result {
 	MEM_ERROR = 1,	      /* the device refused */
 	MEM_DECODE_ERROR = 2, /* nothing is there, or the size or alignment is not decoded */
 	MEM_ACCESS_ERROR = 4, /* something is there, but this access is not permitted: ROM, IOMMU */
+	MEM_AGAIN = 8,	      /* as_map only: no bounce slot is free just now */
 };
 
 /* Kinds of access; also the permission bits of an IOMMU entry. */

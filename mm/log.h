@@ -39,10 +39,10 @@ static inline bool log_rate_ok(struct log_rate *rate)
 #define log_warn(...)  log_line(LOG_WARN, __VA_ARGS__)
 #define log_info(...)  log_line(LOG_INFO, __VA_ARGS__)
 #define log_debug(...) log_line(LOG_DEBUG, __VA_ARGS__)
-#define log_limited(rate, level, ...)                                                                                  \
-	do {                                                                                                           \
-		if (log_rate_ok(rate))                                                                                 \
-			log_line(level, __VA_ARGS__);                                                                  \
+#define log_limited(rate, level, ...)                 \
+	do {                                          \
+		if (log_rate_ok(rate))                \
+			log_line(level, __VA_ARGS__); \
 	} while (0)
 
 #endif

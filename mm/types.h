@@ -28,19 +28,19 @@ typedef int64_t s64;
 #define PAGE_SIZE  4096ull
 #define PAGE_MASK  (PAGE_SIZE - 1)
 
-#define BIT(n)		      (1ull << (n))
+#define BIT(n) (1ull << (n))
 /* Bits high..low, both included, as manuals write them. */
-#define BITS(high, low)	      (((~0ull) >> (63 - (high))) & ((~0ull) << (low)))
-#define ARRAY_SIZE(a)	      (sizeof(a) / sizeof((a)[0]))
+#define BITS(high, low) (((~0ull) >> (63 - (high))) & ((~0ull) << (low)))
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 /* `align` is a power of two; ALIGN_UP wraps for values above 2^64 - align. */
-#define ALIGN_DOWN(x, align)  ((x) & ~((align)-1))
-#define ALIGN_UP(x, align)    ALIGN_DOWN((x) + (align)-1, align)
-#define IS_ALIGNED(x, align)  (((x) & ((align)-1)) == 0)
-#define MIN(a, b)	      ((a) < (b) ? (a) : (b))
-#define MAX(a, b)	      ((a) > (b) ? (a) : (b))
-#define likely(x)	      __builtin_expect(!!(x), 1)
-#define unlikely(x)	      __builtin_expect(!!(x), 0)
+#define ALIGN_DOWN(x, align)	      ((x) & ~((align)-1))
+#define ALIGN_UP(x, align)	      ALIGN_DOWN((x) + (align)-1, align)
+#define IS_ALIGNED(x, align)	      (((x) & ((align)-1)) == 0)
+#define MIN(a, b)		      ((a) < (b) ? (a) : (b))
+#define MAX(a, b)		      ((a) > (b) ? (a) : (b))
+#define likely(x)		      __builtin_expect(!!(x), 1)
+#define unlikely(x)		      __builtin_expect(!!(x), 0)
 #define container_of(p, type, member) ((type *)((char *)(p)-offsetof(type, member)))
-#define __printf(fmt, args)   __attribute__((format(printf, fmt, args)))
+#define __printf(fmt, args)	      __attribute__((format(printf, fmt, args)))
 
 #endif

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The flat view: a region tree as seen from one side, rendered to a sorted array of sections.
+ *
+ *      system  |ram______________________________|
+ *      pci     .......|bar0|.....|bar1|...........          (priority 1)
+ *      view    |ram__|bar0|ram__|bar1|ram________|hole...|
+ *
+ * The sections partition the whole 2^64 bytes: what nobody claims is a section too (SECTION_UNCLAIMED), so a lookup
+ * always finds one. Neighbours that continue each other (same region, same attributes, offsets that go on) are one. A
+ * view is immutable, one allocation, published by one atomic store; see mm/core.h for how long it lives.
+ *
+ * Lookup: a directory of equal buckets over the part of the space that is in use gives the few sections that a bucket
+ * touches; a branch-free search of a fixed number of steps finds the right one. Where the sections are spread evenly that is
+ * one step, at worst log2(sections).
+ */
+#ifndef MM_FLATVIEW_H
+#define MM_FLATVIEW_H
+
+#include "mm/access.h"
+#include "mm/region.h"
+#include "mm/types.h"
+
+struct mem_core;
+
+/* What answers in a section. Containers with ops appear as MMIO, aliases as what they show. */
+enum section_kind {
+	SECTION_UNCLAIMED,
+	SECTION_RAM,
+	SECTION_ROM, /* also RAM that is read-only at present */
+	SECTION_ROM_DEVICE,
+	SECTION_MMIO,
+	SECTION_RESERVED,
+	SECTION_IOMMU,
+};
+
+/* section.flags */
+#define SECTION_READ_DIRECT  1 /* reads are plain loads from `host` */
+#define SECTION_WRITE_DIRECT 2 /* writes are plain stores to `host` .. */
+#define SECTION_DIRTY_LOG    4 /* .. but each one is to be told to region_mark_dirty */
+#define SECTION_READONLY     8 /* writes to what has host memory or ops are refused */
+
+struct section {
+	u64 first, last;	      /* both included */
+	u64 offset;		      /* of `first` in the region */
+	u8 *host;		      /* of `first`; NULL: no host memory */
+	struct region *region;	      /* NULL if unclaimed and no container has a policy */
+	const struct region_ops *ops; /* MMIO, ROM_DEVICE; never NULL there */
+	void *device;
+	u8 kind; /* enum section_kind */
+	u8 flags;
+	u8 unclaimed; /* enum unclaimed, never INHERIT; SECTION_UNCLAIMED */
+	u8 read_sizes,
+		write_sizes; /* sizes 1|2|4|8 that go to the ops as they are when naturally aligned, little endian */
+} __attribute__((aligned(64)));
+static_assert(sizeof(struct section) == 64, "a section is a cache line");
+
+/* More sections than this and the view is not built (-E2BIG): the directory counts in 16 bits. */
+#define FLATVIEW_SECTIONS_MAX 65535
+
+struct flatview {
+	u64 id;	       /* unique in its core, never 0 */
+	u64 low, high; /* first address of the second and of the last section */
+	u32 count;
+	u8 shift, steps;		/* log2 of a bucket; halvings that finish the search */
+	const u64 *first;		/* count: sections' first addresses */
+	const u16 *bucket;		/* section at the start of each bucket */
+	const struct section *sections; /* count */
+	/* the writer's */
+	struct flatview *next_retired;
+	u64 retired_in;
+	size_t bytes; /* of the whole allocation */
+};
+
+/*
+ * Renders `root`. `unclaimed` is the policy where no container has one. On success *view is new; otherwise -ENOMEM,
+ * -E2BIG (more than FLATVIEW_SECTIONS_MAX sections) or -ELOOP (nested deeper than REGION_DEPTH_MAX).
+ */
+int flatview_build(struct mem_core *core, const struct region *root, enum unclaimed unclaimed,
+		   struct flatview **view);
+void flatview_free(struct flatview *view);
+
+static inline const struct section *flatview_lookup(const struct flatview *view, u64 address)
+{
+	const u64 *first = view->first;
+	u32 at, below;
+
+	if (address < view->low)
+		return view->sections;
+	if (address >= view->high)
+		return &view->sections[view->count - 1];
+	at = view->bucket[(address - view->low) >> view->shift];
+	/* `first` has 2^steps entries of padding (~0) behind it, so no step needs a bound. */
+	for (below = (1u << view->steps) >> 1; below; below >>= 1)
+		at += first[at + below] <= address ? below : 0;
+	return &view->sections[at];
+}
+
+/* Two sections show the same thing at the same place. */
+bool section_equal(const struct section *a, const struct section *b);
+
+/*
+ * What a reader remembers: the section found last. Zero-initialised: empty. One cache belongs to one reader and one
+ * address space. It survives quiescent points: views are told apart by their id, which is never reused.
+ */
+struct section_cache {
+	u64 id;
+	const struct section *section;
+};
+
+/*
+ * Who follows a space's view. On each new view: begin; `remove` for each section that went, in ascending order; then in
+ * ascending order `add`, `keep` (nothing changed) or `change` (same range, region, offset and kind of host
+ * memory, other flags); commit. `change` NULL: told as remove and add. Unclaimed sections are not told. Any function
+ * may be NULL. The new view is already published while they run; the sections are valid during the call.
+ *
+ * `dirty_cleared`: a client has taken the dirty bits of this range: write-protect it again. first, last: addresses of
+ * the space, page-aligned outwards.
+ */
+struct mem_listener {
+	struct mem_listener *next;
+	void (*begin)(struct mem_listener *listener);
+	void (*remove)(struct mem_listener *listener, const struct section *section);
+	void (*add)(struct mem_listener *listener, const struct section *section);
+	void (*keep)(struct mem_listener *listener, const struct section *section);
+	void (*change)(struct mem_listener *listener, const struct section *old, const struct section *now);
+	void (*commit)(struct mem_listener *listener);
+	void (*dirty_cleared)(struct mem_listener *listener, const struct section *section, u64 first,
+			      u64 last);
+};
+
+/* Tells `listener` the differences from `old` to `now`, begin to commit. NULL stands for an empty view. */
+void flatview_tell(struct mem_listener *listener, const struct flatview *old, const struct flatview *now);
+
+#endif

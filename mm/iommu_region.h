@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * IOMMU regions: the one kind that is looked up at the moment of access.
+ *
+ *   device -> bus-master space -> [ IOMMU region: iova -> translate() -> address ] -> target space -> section
+ *                                                                                     (which may be a further IOMMU
+ *                                                                                      region: at most 4 in a row)
+ *
+ * Each step works on the address that the step before produced and on nothing else. What is translated is cut at the end of
+ * the entry's mask, never into single bytes: a denied entry covers at least the rest of its 4 KiB page.
+ */
+#ifndef MM_IOMMU_REGION_H
+#define MM_IOMMU_REGION_H
+
+#include "mm/access.h"
+#include "mm/region.h"
+
+#define IOMMU_CHAIN_MAX 4
+
+/* Why a device's access ended. Numbers from IOMMU_FAULT_UNIT on belong to the translator: VT-d's are fault reason + that. */
+enum iommu_fault_reason {
+	IOMMU_FAULT_NONE,
+	IOMMU_FAULT_NOT_MAPPED,	   /* no translation for this address */
+	IOMMU_FAULT_NOT_PERMITTED, /* there is one, but not for this access */
+	IOMMU_FAULT_CHAIN,	   /* more than IOMMU_CHAIN_MAX regions in a row: a loop */
+	IOMMU_FAULT_UNCLAIMED,	   /* translated to where nothing is */
+	IOMMU_FAULT_READONLY,	   /* translated to ROM or read-only memory */
+	IOMMU_FAULT_NOT_RAM,	   /* translated to a device, but the target space is for RAM only */
+	IOMMU_FAULT_UNIT = 0x100,
+};
+const char *iommu_fault_text(unsigned reason); /* in words; "fault 0x.." for a translator's own */
+
+/*
+ * A translation. `mask` is size - 1 of the naturally aligned block around `iova` for which it holds: at least what is worth
+ * cutting a transfer at. perm: bit 0 read, bit 1 write (enum mem_access); MEM_NONE: absent, `reason` says why.
+ */
+struct iommu_entry {
+	u64 iova;	/* as asked; bits below the mask count as they are */
+	u64 translated; /* block in the target space; bits below the mask are ignored */
+	u64 mask;
+	u32 perm;
+	u32 reason;
+};
+
+struct iommu_region;
+struct iommu_notifier;
+
+struct iommu_ops {
+	/*
+	 * Looks up, and changes nothing that can be seen: faults are recorded by `fault`. `access` MEM_NONE: tell what is
+	 * there. `iova` counts from the start of the region.
+	 */
+	struct iommu_entry (*translate)(const struct iommu_region *iommu, u64 iova, enum mem_access access);
+	/*
+	 * An access of `length` bytes at `iova` was denied or went nowhere. Once for each block that failed. NULL: nobody
+	 * wants to know.
+	 */
+	void (*fault)(struct iommu_region *iommu, u64 iova, u64 length, enum mem_access access,
+		      unsigned reason);
+	/* Tells `notifier` every present entry of its range, larger than page by page. NULL: done by translating all of it. */
+	void (*replay)(struct iommu_region *iommu, struct iommu_notifier *notifier);
+};
+
+/* A live mapping through an IOMMU region (mm/map.h), as the region sees it. */
+struct iommu_link {
+	struct iommu_link *next, **link;
+	u64 first, last; /* iova */
+	struct mem_mapping *mapping;
+};
+
+struct iommu_region {
+	struct region region;
+	const struct iommu_ops *ops;
+	struct address_space *target; /* fixed for the region's life */
+	struct iommu_notifier *notifiers;
+	struct iommu_link *links; /* mappings that an invalidation must revoke */
+	u64 generation;		  /* grows with every invalidation */
+	u32 lock;		  /* protects `links` */
+	bool fixed;		  /* translations never change: mappings need no link */
+};
+
+/* `fixed`: the translator promises to never invalidate (a static window); mapping through it is cheaper. */
+void region_init_iommu(struct iommu_region *iommu, const char *name, u128 size, const struct iommu_ops *ops,
+		       struct address_space *target, bool fixed);
+
+static inline struct iommu_region *region_to_iommu(const struct region *region)
+{
+	return container_of(region, struct iommu_region, region);
+}
+
+enum { IOMMU_UNMAP = 1, IOMMU_MAP = 2 };
+
+/* Who wants to know of changes in [first, last]. For UNMAP, entry.iova and entry.mask tell the range, perm is 0. */
+struct iommu_notifier {
+	struct iommu_notifier *next;
+	void (*notify)(struct iommu_notifier *notifier, struct iommu_region *iommu, unsigned event, u64 first,
+		       u64 last, const struct iommu_entry *entry);
+	u64 first, last;
+	u8 events; /* IOMMU_UNMAP | IOMMU_MAP */
+};
+
+void iommu_notifier_add(struct iommu_region *iommu, struct iommu_notifier *notifier);
+void iommu_notifier_remove(struct iommu_region *iommu, struct iommu_notifier *notifier);
+/* Every present translation of the notifier's range as MAP events, to this notifier only. */
+void iommu_replay(struct iommu_region *iommu, struct iommu_notifier *notifier);
+
+/*
+ * The translator calls these when its tables have changed. Invalidation: translations of [first, last] are gone. Each live
+ * mapping over it is revoked (mm/map.h): when this returns, nothing is written through it any more; then notifiers hear
+ * UNMAP, clipped to their range. Returns the number of mappings revoked. Where devices run on other CPUs than the
+ * caller's, mem_synchronize() afterwards waits for accesses (not mappings) that are under way.
+ */
+unsigned iommu_invalidate(struct iommu_region *iommu, u64 first, u64 last);
+/* New translations appeared: notifiers hear MAP. */
+void iommu_mapped(struct iommu_region *iommu, const struct iommu_entry *entry);
+
+/* Where a chain of IOMMU regions ends. */
+struct iommu_target {
+	const struct address_space *as; /* of the last step */
+	const struct section *section;
+	u64 address; /* in `as` */
+	u64 length;  /* bytes that the translation holds for, at most what was asked; also if it failed */
+	enum mem_result result;
+	u32 reason;
+	struct iommu_region *iommu; /* the step that failed, or the last one, */
+	u64 iova;		    /* and the address that was put into it */
+};
+
+/*
+ * Follows `address`, which is in `section` of kind SECTION_IOMMU, to a section of another kind. `length` > 0. Tells the
+ * fault if `access` is not MEM_NONE and it failed. Whether the final section accepts the access is the caller's question:
+ * see iommu_target_fault.
+ */
+void iommu_walk(const struct section *section, u64 address, u64 length, enum mem_access access,
+		struct iommu_target *target);
+
+/* The access reached target->section and was refused there: records why with the last IOMMU region. */
+void iommu_target_fault(const struct iommu_target *target, enum mem_access access, unsigned reason);
+
+#endif
