@@ -10,7 +10,7 @@
  *                  the caller asks lapic_pending() and, when it injects that vector, tells lapic_ack(). With
  *                  a TPR shadow CR8 accesses go to the page without an exit: PPR is never cached.
  *   apicv = true   The CPU itself virtualises TPR, PPR, EOI and self-IPIs in the page and delivers. Software
- *                  adds bits to IRR and tells the caller by ops->pending, who raises RVI; what the CPU does not
+ *                  adds bits to IRR and says so by ops->pending (raise RVI); what the CPU does not
  *                  finish comes back as lapic_apic_write() (exit 56) and lapic_eoi_induced() (exit 45).
  *
  * Time is the guest's TSC: the timer counts at TSC Hz / ratio (what CPUID 0x15 tells the guest). All

@@ -10,6 +10,12 @@ static bool mmio_decoded(const struct lapic *l)
 	return (l->base & (LAPIC_BASE_ENABLE | LAPIC_BASE_X2APIC)) == LAPIC_BASE_ENABLE;
 }
 
+/* Reserved in xAPIC mode; a read of a write-only register, or the reverse, is no error. */
+static bool reserved(u64 offset)
+{
+	return offset >= 0x400 || !(lapic_registers[offset >> 4].access & (LAPIC_R | LAPIC_W));
+}
+
 static enum mem_result mmio_read(void *device, u64 offset, unsigned size, u64 *value)
 {
 	struct lapic *l = device;
@@ -22,7 +28,7 @@ static enum mem_result mmio_read(void *device, u64 offset, unsigned size, u64 *v
 		return MEM_DECODE_ERROR;
 	if (likely(offset < 0x400 && lapic_registers[index].access & LAPIC_R))
 		reg = lapic_read_register(l, index);
-	else if (offset >= 0x400 || !lapic_registers[index].access)
+	else if (reserved(offset))
 		lapic_raise_error(l, LAPIC_ERROR_ADDRESS);
 	/* A register is the first 4 of 16 bytes; the rest is undefined by the manual and zero here. */
 	if (byte < 4)
@@ -45,7 +51,7 @@ static enum mem_result mmio_write(void *device, u64 offset, unsigned size, u64 v
 		return MEM_OK;
 	if (likely(offset < 0x400 && lapic_registers[index].access & LAPIC_W))
 		lapic_write_register(l, index, value);
-	else if (offset >= 0x400 || !lapic_registers[index].access)
+	else if (reserved(offset))
 		lapic_raise_error(l, LAPIC_ERROR_ADDRESS);
 	return MEM_OK;
 }
