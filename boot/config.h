@@ -79,7 +79,14 @@ bool config_parse(struct config *config, const char *name, const char *text, siz
 /* Is `name` in the `list` of `selftest` or `bench`? "all" has every name, "" none. */
 bool config_list_has(const char *list, const char *name);
 
-/* The keys in the order of the manual, for help texts; NULL behind the last one. `*help` is one line. */
-const char *config_key_name(unsigned index, const char **help);
+/* What can be said about a key, for help texts and for whoever checks the manual. */
+struct config_help {
+	const char *key;
+	const char *value; /* what it takes when the file does not mention it; NULL: nothing */
+	const char *text;  /* one line */
+};
+
+/* The keys in the order of the manual; false behind the last one. */
+bool config_key_help(unsigned index, struct config_help *help);
 
 #endif
