@@ -22,16 +22,19 @@ static inline u64 clock_now(const struct clock *clock)
 	return clock->now(clock->source);
 }
 
-/* Ticks that `count` periods of a `hz` oscillator take, rounded up; exact for every count below 2^64. */
+/*
+ * Ticks that `count` periods of a `hz` oscillator take, rounded up, and periods that have passed in `ticks`. Exact, and
+ * clock_periods(clock_ticks(n)) is n or, where a tick is longer than a period, more. hz * clock->hz is below 2^64: then whole
+ * seconds and the rest apart need no 128-bit division, for which a freestanding program has no library.
+ */
 static inline u64 clock_ticks(const struct clock *clock, u64 count, u64 hz)
 {
-	return (u64)(((unsigned __int128)count * clock->hz + hz - 1) / hz);
+	return count / hz * clock->hz + (count % hz * clock->hz + hz - 1) / hz;
 }
 
-/* Periods of a `hz` oscillator that have passed in `ticks`. */
 static inline u64 clock_periods(const struct clock *clock, u64 ticks, u64 hz)
 {
-	return (u64)((unsigned __int128)ticks * hz / clock->hz);
+	return ticks / clock->hz * hz + ticks % clock->hz * hz / clock->hz;
 }
 
 struct timer {
@@ -47,12 +50,13 @@ struct timer {
  */
 struct timer_queue {
 	struct timer *first;
+	struct timer *due; /* being called by timer_queue_run() */
 	void (*earlier)(void *waiter);
 	void *waiter;
 };
 
 void timer_init(struct timer *timer, void (*expired)(void *device), void *device);
-/* Arms or re-arms for the absolute tick `deadline`. */
+/* Arms or re-arms for the absolute tick `deadline`; TIMER_NEVER cancels. Equal deadlines expire in order of arming. */
 void timer_arm(struct timer_queue *queue, struct timer *timer, u64 deadline);
 /* Harmless on a timer that is not armed. */
 void timer_cancel(struct timer_queue *queue, struct timer *timer);
