@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The vCPU as arch/ sees it.
+ */
+#ifndef ARCH_VCPU_INTERNAL_H
+#define ARCH_VCPU_INTERNAL_H
+
+#include "arch/cpuid_policy.h"
+#include "arch/emulate.h"
+#include "arch/vcpu.h"
+#include "arch/vmcs.h"
+#include "arch/vmx.h"
+
+/* What the next entry has to look at; zero in the common case. */
+enum vcpu_todo {
+	TODO_EVENT = 1,	    /* an exception, NMI or interrupt may be deliverable */
+	TODO_RVI = 2,	    /* apicv: load RVI and SVI */
+	TODO_EOI_EXIT = 4,  /* apicv: load the EOI-exit bitmap */
+	TODO_APIC_MODE = 8, /* off, xAPIC or x2APIC changed */
+	TODO_STOP = 16,
+	TODO_TIMERS = 32, /* devices' timers moved */
+	TODO_FLUSH = 64,  /* drop this vCPU's translations: CR0, CR4 or EFER were changed for the guest */
+};
+
+/* An event that is to be injected, in the format of the VM-entry fields. Not valid: info == 0. */
+struct vcpu_event {
+	u32 info, error_code, length;
+};
+
+#define HISTORY_SIZE 32 /* power of two */
+struct vcpu_exit {
+	u64 rip, qualification;
+	u32 reason;
+};
+
+/* MTRRs: 8 variable pairs, 11 fixed ones, the default type (SDM vol. 3, 11.11). */
+#define MTRR_VARIABLE 16
+#define MTRR_FIXED    11
+
+struct vcpu {
+	u64 gpr[CPU_GPR_COUNT]; /* the offsets of these two are known to vmx_entry.S */
+	u8 launched;
+
+	u32 todo;
+	struct vm *vm;
+	const struct vmx_capabilities *caps;
+	struct page_pool *pages;
+	void *vmcs, *vapic_page, *msr_bitmap;
+	bool apicv;
+	u8 timer_shift;
+	u32 primary, secondary; /* as in the VMCS now */
+	u64 tsc_offset;
+	u64 device_deadline; /* host TSC */
+
+	struct vcpu_event event;     /* an exception, or what an exit interrupted */
+	bool nmi_pending;
+	struct lapic lapic;
+	struct guest_paging paging;
+	struct emulate emulate;
+	struct section_cache memory_cache, port_cache;
+	u64 window_view; /* of which view paging.window is */
+	u64 unclaimed;	 /* accesses that nobody answered */
+
+	struct cpuid_policy cpuid;
+	u64 cr4_allowed; /* bits that the guest may set */
+	u64 xcr0_allowed;
+	u64 misc_enable, tsc_adjust, ucode_rev;
+	u64 mtrr_variable[MTRR_VARIABLE], mtrr_fixed[MTRR_FIXED], mtrr_def_type;
+
+	u32 history_next;
+	struct vcpu_exit history[HISTORY_SIZE];
+	struct vcpu_exit_count count[EXIT_REASONS];
+};
+
+static_assert(offsetof(struct vcpu, gpr) == 0, "vmx_entry.S");
+static_assert(offsetof(struct vcpu, launched) == 128, "vmx_entry.S");
+
+/* An exit handler. False: leave vcpu_run(), todo has TODO_STOP. */
+typedef bool exit_handler(struct vcpu *vcpu);
+
+exit_handler exit_cpuid, exit_rdmsr, exit_wrmsr, exit_cr_access, exit_io, exit_ept_violation, exit_apic_access,
+	exit_apic_write, exit_virtualized_eoi, exit_xsetbv, exit_exception, exit_task_switch;
+
+/* exit.c, called by vmx_entry.S. Returns nonzero to leave vmx_run(). */
+u64 vmx_handle_exit(struct vcpu *vcpu);
+/* vmx_entry.S. Runs the guest until vmx_handle_exit() says so. Nonzero: the entry instruction itself failed. */
+u64 vmx_run(struct vcpu *vcpu);
+extern const char vmx_exit_point[];
+
+/* Past the instruction that exited; its length is in the VMCS. */
+void vcpu_skip_instruction(struct vcpu *vcpu);
+/* To `rip`, with all that finishing an instruction means (interrupt shadow, single-step). */
+void vcpu_finish_instruction(struct vcpu *vcpu, u64 rip);
+
+/* inject.c */
+void inject_exception(struct vcpu *vcpu, u8 vector, bool has_error_code, u32 error_code);
+static inline void inject_gp(struct vcpu *vcpu)
+{
+	inject_exception(vcpu, VECTOR_GP, true, 0);
+}
+static inline void inject_ud(struct vcpu *vcpu)
+{
+	inject_exception(vcpu, VECTOR_UD, false, 0);
+}
+/* The exit interrupted the delivery of an event: it must be delivered again. `vectoring` is valid. */
+void inject_again(struct vcpu *vcpu, u32 vectoring);
+/* Before an entry: loads the VM-entry event fields, or asks for a window. */
+void inject_pending(struct vcpu *vcpu);
+
+/* vmcs.c: all fields of a new VMCS; the guest's part as after reset. */
+void vmcs_setup(struct vcpu *vcpu);
+void vmcs_reset_guest(struct vcpu *vcpu);
+void vmcs_load_state(struct vcpu *vcpu, const struct vcpu_state *state);
+void vmcs_set_apic_mode(struct vcpu *vcpu);
+
+/* exit_cr.c */
+void cr_reset(struct vcpu *vcpu, u64 cr0, u64 cr4);
+
+/* msr.c */
+void msr_reset(struct vcpu *vcpu);
+void msr_fill_bitmap(struct vcpu *vcpu);
+
+/* exit_memory.c */
+extern const struct emulate_ops vcpu_emulate_ops;
+bool vcpu_emulate_access(struct vcpu *vcpu, u64 gpa, unsigned access);
+bool vcpu_emulate_port_string(struct vcpu *vcpu);
+/* An access ended with `result`: does the policy for unclaimed addresses let the instruction complete? */
+bool vcpu_settle_unclaimed(struct vcpu *vcpu, const struct address_space *as, u64 address, enum mem_result result);
+
+/* vm_memory.c: guest RAM for walks, EPT as a listener. */
+void vm_memory_attach(struct vm *vm);
+void vm_memory_detach(struct vm *vm);
+bool vm_find_ram(void *vcpu, u64 gpa, struct guest_window *window);
+
+enum cpu_mode vcpu_cpu_mode(struct vcpu *vcpu);
+void vcpu_load_paging(struct vcpu *vcpu);
+
+#endif
