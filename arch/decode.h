@@ -92,8 +92,8 @@ enum insn_result {
 enum insn_result insn_decode(struct insn *out, const u8 *bytes, unsigned available, enum cpu_mode mode);
 
 /*
- * Why an instruction was refused, as "movaps: SSE access to a device", into `text` (always terminated, 64 bytes are
- * enough). Also names instructions that are supported ("mov"). Slow; for messages.
+ * After INSN_UNSUPPORTED: why, as "movaps: SSE access to a device", into `text` (always terminated, 72 bytes are
+ * enough). Slow; for messages.
  */
 void insn_reason(const struct insn *insn, char *text, size_t size);
 

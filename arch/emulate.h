@@ -10,6 +10,7 @@
 
 #include "arch/decode.h"
 #include "arch/guest_walk.h"
+#include "arch/vectors.h"
 #include "mm/types.h"
 
 enum emulate_outcome {
@@ -21,16 +22,6 @@ enum emulate_outcome {
 
 /* Iterations of one REP instruction an exit: then the guest gets its interrupts, as between iterations on hardware. */
 #define EMULATE_MAX_ITERATIONS 64
-
-enum {
-	VECTOR_DE = 0,
-	VECTOR_DB = 1,
-	VECTOR_UD = 6,
-	VECTOR_SS = 12,
-	VECTOR_GP = 13,
-	VECTOR_PF = 14,
-	VECTOR_AC = 17,
-};
 
 struct emulate_exception {
 	u8 vector;
@@ -87,8 +78,8 @@ struct emulate {
 
 /*
  * After an EPT violation of a data access (exit qualification bit 8 set). Reads and writes of a device are done exactly
- * once each. The caller does what belongs to finishing any instruction: write back RIP, clear STI/MOV-SS blocking, and
- * raise #DB if RFLAGS.TF is set and RIP moved (a REP does one iteration at a time then).
+ * once each. The caller does what belongs to finishing any instruction: write back RIP, clear STI/MOV-SS blocking and
+ * RFLAGS.RF, and raise #DB if RFLAGS.TF is set (a REP does one iteration an exit then).
  */
 enum emulate_outcome emulate_mmio(struct emulate *emulate);
 
