@@ -96,11 +96,16 @@ static bool map_level(u64 *table, unsigned level, u64 first, u64 last, unsigned 
 	return true;
 }
 
+static bool cpu_has_1g_pages(void)
+{
+	return cpuid_checked(0x80000001, 0).edx & BIT(26);
+}
+
 bool host_paging_init(struct page_pool *tables)
 {
 	paging.tables = tables;
 	paging.top = page_alloc(tables);
-	paging.pages_1g = cpuid_checked(0x80000001, 0).edx & BIT(26);
+	paging.pages_1g = cpu_has_1g_pages();
 	return paging.top;
 }
 
@@ -167,10 +172,10 @@ void host_paging_activate(void)
 
 u64 host_paging_pages_needed(u64 bytes, unsigned ranges)
 {
-	u64 large = paging.pages_1g ? 0 : bytes / GiB;
+	u64 directories = cpu_has_1g_pages() ? 0 : bytes / GiB;
 
-	/* Each end of a range may split a page at every level. */
-	return 2 + large + 6ull * ranges;
+	/* Each end of a range may need a page table; neighbours share what is above. */
+	return 16 + directories + 3ull * ranges;
 }
 
 bool host_is_mapped(u64 address, u64 size, unsigned access)

@@ -44,7 +44,7 @@ bool host_map_image(void);
 /* Makes the tables the CPU's. Sets EFER.NXE, CR0.WP and the PAT that these tables count on. */
 void host_paging_activate(void);
 
-/* Pages that map_ranges of `bytes` in all, in `ranges` pieces, may need in the worst case. */
+/* Pages that are plenty for the tables of `ranges` ranges of `bytes` in all; may be asked before everything else. */
 u64 host_paging_pages_needed(u64 bytes, unsigned ranges);
 
 /* Is every byte of the range mapped, and with at least this access (HOST_READ, HOST_WRITE, HOST_EXEC)? */

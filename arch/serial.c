@@ -30,6 +30,7 @@
 #define MCR_PC	  0x0b /* DTR, RTS, and OUT2, which connects the interrupt on a PC */
 #define LSR_DR	  BIT(0)
 #define LSR_THRE  BIT(5)
+#define LSR_TEMT  BIT(6) /* the last bit is on the wire */
 
 #define BAUD_MAX  115200u
 #define FIFO_SIZE 16
@@ -210,19 +211,23 @@ bool serial_mid_line(void)
 	return uart.mid_line;
 }
 
+/* Is something still to be sent? What is in the FIFO would be lost in a reset. */
+static bool sending(void)
+{
+	return uart.tx_in != uart.tx_out || !(uart_read(UART_LSR) & LSR_TEMT);
+}
+
 void serial_flush(void)
 {
 	u32 out = uart.tx_out;
 
-	for (unsigned reads = 0; uart.port && uart.tx_in != uart.tx_out; reads++) {
-		if (reads == FLUSH_READS) {
-			uart.tx_out = uart.tx_in;
-			break;
-		}
+	for (unsigned reads = 0; uart.port && sending() && reads < FLUSH_READS; reads++) {
 		serial_poll();
 		if (uart.tx_out != out)
 			reads = 0;
 		out = uart.tx_out;
 		cpu_pause();
 	}
+	/* A UART that takes no more must not hold up whoever waits for room in the ring. */
+	uart.tx_out = uart.tx_in;
 }

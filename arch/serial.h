@@ -35,7 +35,7 @@ bool serial_mid_line(void);
 void serial_poll(void);
 /* At an interrupt of the UART: like serial_poll(), until the UART has no reason left to interrupt. */
 void serial_service(void);
-/* Waits until everything queued is in the UART; gives up on one that no longer takes any. */
+/* Waits until everything queued is on the wire. Drops what a UART does not take that has stopped sending. */
 void serial_flush(void);
 
 #endif
