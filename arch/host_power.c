@@ -32,6 +32,12 @@ static void leave_vmx(void)
 	}
 }
 
+static void write_port(u16 port, const char *text)
+{
+	for (; *text; text++)
+		outb(port, (u8)*text);
+}
+
 static void exit_port(unsigned status)
 {
 	if (!power || !power->exit_port)
@@ -40,8 +46,8 @@ static void exit_port(unsigned status)
 		outb(power->exit_port, (u8)status);
 		return;
 	}
-	for (const char *c = "Shutdown"; *c; c++)
-		outb(HOST_EXIT_PORT_BOCHS, (u8)*c);
+	write_port(HOST_DEBUG_PORT_BOCHS, status ? "\nstatus 1\n" : "\nstatus 0\n");
+	write_port(HOST_EXIT_PORT_BOCHS, "Shutdown");
 }
 
 static void reset_system(u32 type)

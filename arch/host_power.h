@@ -12,6 +12,8 @@
 #define HOST_POWER_RANGES_MAX 64
 /* Bochs' port: it ends when the bytes of "Shutdown" have been written there. */
 #define HOST_EXIT_PORT_BOCHS 0x8900
+/* It always ends with the same status; so its standard output, port 0xe9, is told ours: "status 0" or "status 1". */
+#define HOST_DEBUG_PORT_BOCHS 0xe9
 
 /* UEFI 2.x, 8.5.1; types of reset 0 cold, 1 warm, 2 shut-down. */
 typedef void __attribute__((ms_abi)) host_reset_system(u32 type, u64 status, u64 size, void *data);
