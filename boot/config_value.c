@@ -160,7 +160,7 @@ bool config_take_list(const struct config_key *key, struct config *config, const
 	for (;;) {
 		const size_t length = strspn(value, "abcdefghijklmnopqrstuvwxyz0123456789_-.");
 
-		if (length == 0 || used + length + 1 >= sizeof(list) ||
+		if (length == 0 || used + length + 1 > sizeof(list) ||
 		    (length == 2 && !memcmp(value, "on", 2)) ||
 		    (length == 3 && (!memcmp(value, "off", 3) || !memcmp(value, "all", 3))))
 			return false;
@@ -260,5 +260,5 @@ void config_describe(const struct config_key *key, char text[CONFIG_EXPECTED_MAX
 			 "the path of a file on the EFI system partition, at most %u ASCII characters",
 			 CONFIG_PATH_MAX - 2);
 	else
-		snprintf(text, CONFIG_EXPECTED_MAX, "at most %zu bytes", key->size - 1);
+		snprintf(text, CONFIG_EXPECTED_MAX, "at most %lu bytes", key->size - 1);
 }
