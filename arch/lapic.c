@@ -136,6 +136,13 @@ static void finish(struct lapic *l, u8 vector)
 		l->ops->eoi(l->owner, vector);
 }
 
+/* PPR may have gone down. What waited for that has been told when it came, and must be told again. */
+static void ppr_changed(struct lapic *l)
+{
+	if (l->config.apicv || lapic_pending(l) >= 0)
+		lapic_tell_pending(l, -1);
+}
+
 static void end_of_interrupt(struct lapic *l)
 {
 	int vector = highest(l, LAPIC_ISR, l->isr_words);
@@ -143,9 +150,7 @@ static void end_of_interrupt(struct lapic *l)
 	if (vector < 0)
 		return;
 	clear_vector(l, LAPIC_ISR, &l->isr_words, vector);
-	/* The CPU holds SVI, and learns only so that it has changed. */
-	if (l->config.apicv)
-		lapic_tell_pending(l, -1);
+	ppr_changed(l);
 	finish(l, vector);
 }
 
@@ -224,6 +229,10 @@ void lapic_write_register(struct lapic *l, unsigned index, u32 value)
 	case LAPIC_EOI:
 		end_of_interrupt(l);
 		return;
+	case LAPIC_TPR:
+		*reg = value;
+		ppr_changed(l);
+		return;
 	case LAPIC_ID:
 		/* With register virtualisation the guest's value is in the page already. */
 		*reg = lapic_x2apic(l) ? l->config.id : l->config.id << 24;
@@ -288,7 +297,7 @@ void lapic_apic_write(struct lapic *l, u32 offset)
 
 void lapic_set_cr8(struct lapic *l, u64 value)
 {
-	*lapic_reg(l, LAPIC_TPR) = (value & 15) << 4;
+	lapic_write_register(l, LAPIC_TPR >> 4, (value & 15) << 4);
 }
 
 void lapic_set_apicv(struct lapic *l, bool apicv)

@@ -103,8 +103,9 @@ struct lapic_ops {
 	/* The guest's TSC. Must be there. Not called by a TSC-deadline write. */
 	u64 (*now)(void *owner);
 	/*
-	 * `vector` was added to IRR: wake a halted vCPU; with apicv raise RVI to at least it. -1: IRR, ISR or
-	 * TPR were changed by software otherwise; with apicv load lapic_rvi() and lapic_svi() afresh.
+	 * `vector` was added to IRR: wake a halted vCPU; with apicv raise RVI to at least it. -1: an EOI or a
+	 * TPR write let something through that was held back, or all changed; with apicv load lapic_rvi() and
+	 * lapic_svi() afresh.
 	 */
 	void (*pending)(void *owner, int vector);
 	void (*nmi)(void *owner);

@@ -425,6 +425,30 @@ static void level_triggered_vectors_broadcast_their_eoi(void **state)
 	assert_int_equal(lapic_eoi_exit(&b.l, 3), BIT(63));
 }
 
+static void what_was_held_back_is_told_when_it_is_let_through(void **state)
+{
+	struct board b;
+
+	(void)state;
+	make_on(&b);
+	lapic_deliver(&b.l, 0x61, false);
+	lapic_ack(&b.l, 0x61);
+	lapic_deliver(&b.l, 0x51, false);
+	b.pending = -2;
+	write_reg(&b, LAPIC_EOI, 0);
+	assert_int_equal(b.pending, -1);
+	lapic_set_cr8(&b.l, 5);
+	b.pending = -2;
+	lapic_set_cr8(&b.l, 6);
+	assert_int_equal(b.pending, -2); /* nothing got through */
+	lapic_set_cr8(&b.l, 4);
+	assert_int_equal(b.pending, -1);
+	lapic_ack(&b.l, 0x51);
+	b.pending = -2;
+	write_reg(&b, LAPIC_EOI, 0);
+	assert_int_equal(b.pending, -2);
+}
+
 static void random_streams_agree_with_a_naive_model(void **state)
 {
 	static bool irr[256], isr[256];
@@ -1375,6 +1399,7 @@ int main(void)
 		cmocka_unit_test(highest_class_above_ppr_is_delivered),
 		cmocka_unit_test(cr8_is_the_class_of_tpr),
 		cmocka_unit_test(level_triggered_vectors_broadcast_their_eoi),
+		cmocka_unit_test(what_was_held_back_is_told_when_it_is_let_through),
 		cmocka_unit_test(random_streams_agree_with_a_naive_model),
 		cmocka_unit_test(apicv_leaves_delivery_to_the_cpu),
 		cmocka_unit_test(apicv_writes_are_completed_in_the_page),
