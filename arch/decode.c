@@ -90,7 +90,7 @@ static const struct opcode one_byte_map[256] = {
 	/* 48 */ REX8,
 	/* 50 */ ____, ____, ____, ____, ____, ____, ____, ____,
 	/* 58 */ ____, ____, ____, ____, ____, ____, ____, ____,
-	/* 60 */ ____, ____, VEX_, { INSN_MOVSX, G_E, R | MEM32 | ONLY_64 }, SEG(FS), SEG(GS),
+	/* 60 */ ____, ____, VEX_, { INSN_MOVSX, G_E, R | MEM32 | NO_66 | ONLY_64 }, SEG(FS), SEG(GS),
 		 PFX(SEEN_66, 0), PFX(SEEN_67, 0),
 	/* 68 */ ____, ____, ____, ____, STR(INS, W), STR(OUTS, R),
 	/* 70 */ ____, ____, ____, ____, ____, ____, ____, ____,
@@ -132,7 +132,7 @@ static const struct opcode two_byte_map[256] = {
 	[0xbb] = Ev_Gv(BTC, RW | LOCK),
 	[0xbe] = Gv_Eb(MOVSX), Gv_Ew(MOVSX),
 	[0xc0] = Eb_Gb(XADD, RW | LOCK), Ev_Gv(XADD, RW | LOCK),
-	[0xc3] = Ev_Gv(MOV, W | NO_66 | NO_F2_F3), /* MOVNTI: a plain store to a device */
+	[0xc3] = Ev_Gv(MOV, W | NO_66 | NO_F2_F3 | ONLY_64), /* MOVNTI: a plain store to a device */
 	[0xc7] = GRP(9, 0),
 };
 
@@ -300,14 +300,14 @@ static u8 last_prefix(unsigned seen)
 	return seen & SEEN_F2 ? 0xf2 : seen & SEEN_F3 ? 0xf3 : seen & SEEN_66 ? 0x66 : 0;
 }
 
-static u8 memory_size(unsigned flags, u8 operand_size)
+static u8 memory_size(unsigned flags)
 {
 	if (flags & MEM8)
 		return 1;
 	if (flags & MEM16)
 		return 2;
 	if (flags & MEM32)
-		return MIN(operand_size, 4);
+		return 4;
 	return flags & MEM64 ? 8 : 0;
 }
 
@@ -328,12 +328,8 @@ static const u8 *decode_offset(struct insn *out, const u8 *at)
 
 static void decode_string(struct insn *out, unsigned seen)
 {
-	bool counts_zero = out->op == INSN_CMPS || out->op == INSN_SCAS;
-
 	out->form = INSN_STRING;
-	out->rep = seen & SEEN_F3   ? INSN_REP
-		   : seen & SEEN_F2 ? (counts_zero ? INSN_REPNE : INSN_REP)
-				    : INSN_REP_NONE;
+	out->rep = seen & SEEN_F3 ? INSN_REP : seen & SEEN_F2 ? INSN_REPNE : INSN_REP_NONE;
 	out->reg = RAX;
 	out->base = out->op == INSN_LODS || out->op == INSN_OUTS ? RSI : RDI;
 	out->index = INSN_NO_REG;
@@ -431,7 +427,7 @@ enum insn_result insn_decode(struct insn *out, const u8 *bytes, unsigned availab
 	out->operand_size = size;
 	out->memory_size = size;
 	if (unlikely(flags & MEMORY_SIZE))
-		out->memory_size = memory_size(flags, size);
+		out->memory_size = memory_size(flags);
 
 	if (likely(entry.kind <= E_)) {
 		u8 reg = (modrm >> 3 & 7) | (rex & 4) << 1;

@@ -65,7 +65,7 @@ struct insn {
 	u8 reg;		 /* register operand, 0..15 or INSN_HIGH_BYTE + 0..3 */
 	u8 base, index;	 /* 0..15, INSN_NO_REG; base also INSN_BASE_RIP */
 	u8 scale;	 /* log2: 0..3 */
-	u8 rep;		 /* enum insn_rep, INSN_STRING only */
+	u8 rep;		 /* enum insn_rep, INSN_STRING only; the same for all but CMPS, SCAS */
 	bool lock;
 	/* As found, for insn_reason and messages. */
 	u8 map;	   /* 1: one-byte, 2: 0F, 3: 0F 38, 4: 0F 3A, 0x62/0xC4/0xC5/0x8F: EVEX, VEX, XOP */
