@@ -104,11 +104,17 @@ static void write_address(u64 address)
  * The chain of frame pointers. Only followed upwards and on this CPU's own stacks, so that no content of a stack makes it
  * fault or loop.
  */
-static void write_backtrace(u64 rip, u64 rbp)
+static void write_backtrace(u64 rip, u64 rsp, u64 rbp)
 {
 	const struct host_cpu *cpu = host_cpu_current();
 
 	panic_write("backtrace:\n");
+	/* A call through a bad pointer has pushed its return address, but no frame. */
+	if (!image_is_text(rip) && cpu && host_cpu_on_stack(cpu, rsp) && host_cpu_on_stack(cpu, rsp + 7)) {
+		panic_write("  ");
+		write_address(rip);
+		rip = *(const u64 *)rsp;
+	}
 	for (unsigned i = 0; i < BACKTRACE_MAX; i++) {
 		u64 next;
 
@@ -166,7 +172,7 @@ _Noreturn void panic(const char *format, ...)
 	va_end(arguments);
 	panic_write(text);
 	panic_write("\n");
-	write_backtrace((u64)__builtin_return_address(0), *(const u64 *)__builtin_frame_address(0));
+	write_backtrace((u64)__builtin_return_address(0), 0, *(const u64 *)__builtin_frame_address(0));
 	run_hook();
 	finish();
 }
@@ -244,7 +250,7 @@ _Noreturn void panic_exception(const struct host_frame *frame)
 	panic_write("\n");
 	write_registers(frame);
 	write_code(frame->rip);
-	write_backtrace(frame->rip, frame->rbp);
+	write_backtrace(frame->rip, frame->rsp, frame->rbp);
 	run_hook();
 	finish();
 }
