@@ -1,0 +1,85 @@
+# What is built for and runs on the host: unit tests, fuzz targets, the library of the memory core, static checks.
+
+# The sources that know no hardware: whole folders, and of arch/ and boot/ those named here.
+HOST_SRCS := $(wildcard mm/*.c iommu/*.c devices/*.c \
+	$(addprefix arch/,decode*.c emulate*.c guest_walk*.c lapic*.c policy*.c) \
+	$(addprefix boot/,config*.c image*.c acpi*.c e820*.c))
+# What tests share stands beside them, without test_ or fuzz_ in its name.
+UNIT_SHARED := $(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c))
+HOST_CFLAGS = -std=gnu11 -g $(WARNINGS) -fno-omit-frame-pointer -I. -I$(BUILD) $(CFLAGS)
+SANITIZE    = -fsanitize=address,undefined -fno-sanitize-recover=all
+
+# $(call host_objects,FOLDER,COMPILER AND FLAGS): a rule that compiles for one purpose below $(BUILD)/FOLDER.
+define host_objects
+$$(BUILD)/$1/%.o: %.c Makefile tests/tests.mk | setup $$(GENERATED)
+	@mkdir -p $$(@D)
+	$2 $$(HOST_CFLAGS) -MMD -MP -c $$< -o $$@
+-include $(addprefix $(BUILD)/$1/,$(HOST_SRCS:.c=.d) $(patsubst %.c,%.d,$(wildcard tests/unit/*.c tests/fuzz/*.c)))
+endef
+
+# ---- Unit tests: one cmocka program each ------------------------------------------------------------------------------------
+UNIT_CC    = $(CC) -O1 $(SANITIZE)
+UNIT_TESTS := $(addprefix $(BUILD)/,$(patsubst %.c,%,$(wildcard tests/unit/test_*.c)))
+$(eval $(call host_objects,unit,$$(UNIT_CC)))
+
+$(BUILD)/unit/libsluice.a: $(addprefix $(BUILD)/unit/,$(HOST_SRCS:.c=.o) $(UNIT_SHARED:.c=.o))
+	@rm -f $@
+	@ar rcsP $@ $^
+
+$(BUILD)/tests/unit/test_%: $(BUILD)/unit/tests/unit/test_%.o $(BUILD)/unit/libsluice.a
+	@mkdir -p $(@D)
+	$(UNIT_CC) $^ -lcmocka -lZydis -o $@
+
+#= TEST a part of the names of the unit tests to run (all)
+unit: $(UNIT_TESTS) ## build and run the unit tests under ASan and UBSan
+	@tests/run unit $(if $(TEST),$(foreach test,$(UNIT_TESTS),$(if $(findstring $(TEST),$(test)),$(test))),$(UNIT_TESTS))
+
+# ---- Fuzzing ----------------------------------------------------------------------------------------------------------------
+FUZZ_CC    = clang -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+FUZZ_ALL   := $(addprefix $(BUILD)/,$(patsubst %.c,%,$(wildcard tests/fuzz/fuzz_*.c)))
+$(eval $(call host_objects,fuzz,$$(FUZZ_CC)))
+
+$(BUILD)/fuzz/libsluice.a: $(addprefix $(BUILD)/fuzz/,$(HOST_SRCS:.c=.o) $(UNIT_SHARED:.c=.o))
+	@rm -f $@
+	@ar rcsP $@ $^
+
+$(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/fuzz/tests/fuzz/fuzz_%.o $(BUILD)/fuzz/libsluice.a
+	@mkdir -p $(@D)
+	clang -fsanitize=fuzzer,address,undefined $^ -lZydis -o $@
+
+#= FUZZ one fuzz target, without fuzz_ (all)
+#= SECONDS how long each target is fuzzed (60)
+fuzz: $(FUZZ_ALL) ## run the fuzz targets, FUZZ=name for one, for SECONDS each
+	@tests/run fuzz $(or $(SECONDS),60) $(if $(FUZZ),$(BUILD)/tests/fuzz/fuzz_$(FUZZ),$(FUZZ_ALL))
+
+# ---- The memory core as a library for the host ------------------------------------------------------------------------------
+LIB_SRCS := $(wildcard mm/*.c iommu/region*.c iommu/window*.c)
+$(eval $(call host_objects,host,$$(CC) -O2))
+
+lib: $(BUILD)/libsluice-mm.a ## build the memory core for the host: $(BUILD)/libsluice-mm.a
+
+$(BUILD)/libsluice-mm.a: $(addprefix $(BUILD)/host/,$(LIB_SRCS:.c=.o))
+	@rm -f $@
+	ar rcsDP $@ $^
+
+# ---- Static checks ----------------------------------------------------------------------------------------------------------
+lint: $(GENERATED) $(NEWLIB)/lib/libc.a ## shellcheck, cppcheck, clang-format, clang-tidy; every header compiles alone
+	@tests/run lint
+
+# ---- All of it --------------------------------------------------------------------------------------------------------------
+selftest: $(BUILD)/sluice.efi ## boot the hypervisor's own self-tests in an emulator
+	@tests/run selftest
+
+test: all $(UNIT_TESTS) $(BUILD)/test-initrd ## run every test, about N minutes; ends with `N passed, N failed`
+	@tests/run all
+
+#= SUITES of `make test` (unit lint selftest linux)
+test: export SUITES := $(or $(SUITES),unit lint selftest linux)
+test: export UNIT_TESTS := $(UNIT_TESTS)
+test lint: export CFLAGS = $(TARGET_CFLAGS) -isystem $(EFI_INC) -isystem $(EFI_INC)/x86_64
+unit fuzz lint selftest test: export BUILD := $(BUILD)
+
+bench: all ## measure, into $(BUILD)/bench.tsv, and show it beside the peers' figures
+	@BUILD=$(BUILD) tests/bench/run
+
+.PHONY: unit fuzz lib lint selftest test bench
