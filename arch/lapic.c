@@ -139,7 +139,7 @@ static void finish(struct lapic *l, u8 vector)
 /* PPR may have gone down. What waited for that has been told when it came, and must be told again. */
 static void ppr_changed(struct lapic *l)
 {
-	if (l->config.apicv || lapic_pending(l) >= 0)
+	if (l->irr_words && (l->config.apicv || lapic_pending(l) >= 0))
 		lapic_tell_pending(l, -1);
 }
 
@@ -219,20 +219,13 @@ static void write_svr(struct lapic *l, u32 value)
 		*lapic_reg(l, lvt) |= LAPIC_LVT_MASKED;
 }
 
-void lapic_write_register(struct lapic *l, unsigned index, u32 value)
+static __attribute__((noinline)) void write_other(struct lapic *l, unsigned index, u32 value)
 {
 	u32 offset = index << 4;
 	u32 *reg = lapic_reg(l, offset);
 
 	value &= lapic_registers[index].mask;
 	switch (offset) {
-	case LAPIC_EOI:
-		end_of_interrupt(l);
-		return;
-	case LAPIC_TPR:
-		*reg = value;
-		ppr_changed(l);
-		return;
 	case LAPIC_ID:
 		/* With register virtualisation the guest's value is in the page already. */
 		*reg = lapic_x2apic(l) ? l->config.id : l->config.id << 24;
@@ -276,6 +269,19 @@ void lapic_write_register(struct lapic *l, unsigned index, u32 value)
 		break;
 	}
 	*reg = value;
+}
+
+/* The two that a guest writes at every interrupt come first, and without the registers that the others need. */
+void lapic_write_register(struct lapic *l, unsigned index, u32 value)
+{
+	if (index == LAPIC_EOI >> 4) {
+		end_of_interrupt(l);
+	} else if (index == LAPIC_TPR >> 4) {
+		*lapic_reg(l, LAPIC_TPR) = value & 0xff;
+		ppr_changed(l);
+	} else {
+		write_other(l, index, value);
+	}
 }
 
 u32 lapic_read_register(struct lapic *l, unsigned index)
