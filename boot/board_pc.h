@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The board that a guest runs on: a small PC. Its address maps are the tables in board_pc.c; this is where their rows live,
+ * and the few lines that connect them.
+ */
+#ifndef BOOT_BOARD_PC_H
+#define BOOT_BOARD_PC_H
+
+#include "arch/vcpu.h"
+#include "boot/boot.h"
+#include "boot/image.h"
+#include "devices/edu.h"
+#include "devices/ioapic.h"
+#include "devices/pci.h"
+#include "devices/pic.h"
+#include "devices/pit.h"
+#include "devices/pm.h"
+#include "devices/rtc.h"
+#include "devices/timer.h"
+#include "devices/uart16550.h"
+#include "iommu/fault.h"
+#include "iommu/window.h"
+#include "mm/table.h"
+
+#define PC_EXTENTS_MAX BOOT_EXTENTS_MAX
+/* Guest RAM as images and ACPI tables see it: each piece of a window, less the hole below 1 MiB. */
+#define PC_RANGES_MAX (2 * RAM_PIECES + 1)
+
+/* Where the console's bytes go, and what a physical interrupt or a hypercall means: the owner's business. */
+struct pc_console {
+	struct uart_backend backend;
+	void (*host_interrupt)(void *owner, u8 vector);
+	bool (*hypercall)(void *owner, struct vcpu *vcpu); /* may be null */
+	void *owner;
+};
+
+struct pc {
+	/* Address maps: the rows of board_pc.c live here. */
+	struct mem_core core;
+	struct region memory_root, port_root, dma_root;
+	struct ram_window ram_low, ram_high;
+	struct region dma_base, dma_low, dma_high;
+	struct region firmware; /* 0xa0000..0xfffff: quiet zeros */
+	struct region pci_memory_window, pci_io_window, pci_memory, pci_io;
+	struct region ioapic_mmio, lapic_mmio;
+	struct region pic_master, pic_slave, pic_elcr, pit_ports, port61, rtc_ports, com1, pm_ports,
+		pci_ports;
+	struct address_space memory, ports, dma_ram;
+
+	/* DMA: one window for each device that can master the bus. */
+	struct fault_log faults;
+	struct dma_window edu_window;
+	struct address_space edu_space;
+
+	/* Devices. */
+	struct clock clock;
+	struct timer_queue timers;
+	struct uart16550 uart;
+	struct pic pic;
+	struct pit pit;
+	struct rtc rtc;
+	struct ioapic ioapic;
+	struct pm pm;
+	struct pci_host pci;
+	struct edu edu;
+	bool has_edu;
+
+	/* The machine. */
+	struct pc_console console;
+	struct vm vm;
+	struct ept_allowed allowed[PC_EXTENTS_MAX];
+	struct guest_ram ranges[PC_RANGES_MAX];
+	unsigned range_count;
+	bool built; /* the tables are linked, the spaces exist */
+};
+
+extern const struct region_table pc_memory_table, pc_port_table;
+extern const struct dma_table pc_dma_windows[];
+extern const unsigned pc_dma_window_count;
+
+/*
+ * Checks the tables, takes the guest's RAM and builds everything, with all devices and the vCPU as after reset. False: said
+ * why by log_error. `pc` is zeroed memory and stays where it is.
+ */
+bool pc_create(struct pc *pc, const struct boot *boot, const struct pc_console *console);
+void pc_destroy(struct pc *pc);
+
+/* Loads the configured images into guest RAM and points the vCPU at them. False: said why by log_error. */
+bool pc_load(struct pc *pc, const struct boot *boot);
+
+#endif
