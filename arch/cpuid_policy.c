@@ -21,10 +21,10 @@ static const struct {
 	/* Family, model, stepping; CLFLUSH line; features. One logical processor. */
 	{ .leaf = 1,
 	  .pass = { ~0u, 0xffff,
-		    B(0) | B(1) | B(9) | B(12) | B(13) | B(17) | B(19) | B(20) | B(22) | B(23) | B(25) | B(28) | B(29) |
-			    B(30),
-		    B(0) | B(1) | B(2) | B(3) | B(4) | B(5) | B(6) | B(8) | B(9) | B(11) | B(12) | B(13) | B(15) |
-			    B(16) | B(17) | B(19) | B(23) | B(24) | B(25) | B(26) | B(27) },
+		    B(0) | B(1) | B(9) | B(12) | B(13) | B(17) | B(19) | B(20) | B(22) | B(23) | B(25) |
+			    B(28) | B(29) | B(30),
+		    B(0) | B(1) | B(2) | B(3) | B(4) | B(5) | B(6) | B(8) | B(9) | B(11) | B(12) | B(13) |
+			    B(15) | B(16) | B(17) | B(19) | B(23) | B(24) | B(25) | B(26) | B(27) },
 	  .set = { .ebx = 1u << 16, .ecx = B(24) /* TSC deadline */ | B(31) /* hypervisor */ } },
 	/* Cache descriptors. */
 	{ .leaf = 2, .pass = { ~0u, ~0u, ~0u, ~0u } },
@@ -33,8 +33,8 @@ static const struct {
 	/* Structured features; AVX-512 goes when XCR0 cannot have it. TSC_ADJUST is emulated. */
 	{ .leaf = 7,
 	  .pass = { 0,
-		    B(0) | B(3) | B(5) | B(7) | B(8) | B(9) | B(16) | B(17) | B(18) | B(19) | B(20) | B(21) | B(23) |
-			    B(24) | B(28) | B(29) | B(30) | B(31),
+		    B(0) | B(3) | B(5) | B(7) | B(8) | B(9) | B(16) | B(17) | B(18) | B(19) | B(20) | B(21) |
+			    B(23) | B(24) | B(28) | B(29) | B(30) | B(31),
 		    B(1) | B(2) | B(6) | B(8) | B(9) | B(10) | B(11) | B(12) | B(14) | B(22), B(4) | B(10) },
 	  .set = { .ebx = B(1) } },
 	{ .leaf = 0x80000000, .set = { .eax = CPUID_MAX_EXTENDED } },
@@ -175,14 +175,16 @@ static struct cpuid special(const struct vcpu *vcpu, u32 leaf, u32 subleaf)
 			r = (struct cpuid){ 0 };
 		break;
 	case 0xb: /* topology: one thread, one core */
-		r = (struct cpuid){ 0, subleaf < 2, subleaf | (subleaf < 2 ? (subleaf + 1) << 8 : 0), policy->apic_id };
+		r = (struct cpuid){ 0, subleaf < 2, subleaf | (subleaf < 2 ? (subleaf + 1) << 8 : 0),
+				    policy->apic_id };
 		break;
 	case 0xd:
 		if (!policy->xcr0_allowed)
 			break;
 		if (subleaf == 0) /* XCR0 in the processor is the guest's */
 			r = (struct cpuid){ (u32)policy->xcr0_allowed, xsave_size(xgetbv(0)),
-					    xsave_size(policy->xcr0_allowed), (u32)(policy->xcr0_allowed >> 32) };
+					    xsave_size(policy->xcr0_allowed),
+					    (u32)(policy->xcr0_allowed >> 32) };
 		else if (subleaf == 1) /* XSAVEOPT, XSAVEC, XGETBV(1); not XSAVES */
 			r = (struct cpuid){ .eax = cpuid(0xd, 1).eax & 7, .ebx = cpuid(0xd, 1).ebx };
 		else if (subleaf < 63 && (policy->xcr0_allowed & BIT(subleaf)))

@@ -4,7 +4,7 @@
 #include "arch/page_alloc.h"
 
 #define EPT_ENTRIES	   512
-#define EPT_LEAF	   BIT(7)  /* in a PDPTE or PDE: maps a page */
+#define EPT_LEAF	   BIT(7) /* in a PDPTE or PDE: maps a page */
 #define EPT_MEMORY_TYPE_WB (6ull << 3)
 #define EPT_PRESENT	   (EPT_READ | EPT_WRITE | EPT_EXECUTE)
 #define EPTP_WALK_4	   (3ull << 3)
@@ -117,7 +117,8 @@ static void drop(struct ept *ept, u64 *entry, unsigned level)
  * Sets [gpa, last], which lies under `table`, to hpa onwards, or to nothing if `permission` is 0. Descends only where the
  * edges demand it or a page would be too large.
  */
-static bool set_range(struct ept *ept, u64 *table, unsigned level, u64 gpa, u64 last, u64 hpa, unsigned permission)
+static bool set_range(struct ept *ept, u64 *table, unsigned level, u64 gpa, u64 last, u64 hpa,
+		      unsigned permission)
 {
 	u64 page = 1ull << EPT_PAGE_SHIFT(level);
 
@@ -201,7 +202,8 @@ static void walk_below(const u64 *table, unsigned level, u64 gpa,
 	}
 }
 
-void ept_walk(const struct ept *ept, void (*visit)(void *context, u64 gpa, u64 entry, unsigned level), void *context)
+void ept_walk(const struct ept *ept, void (*visit)(void *context, u64 gpa, u64 entry, unsigned level),
+	      void *context)
 {
 	walk_below(ept->root, ROOT_LEVEL, 0, visit, context);
 }

@@ -28,11 +28,11 @@ struct ept {
 	u64 pointer; /* EPTP */
 	const struct ept_allowed *allowed;
 	unsigned allowed_count;
-	u64 apic_access; /* a page of zeros that may be mapped too: the APIC-access page; 0: none */
+	u64 apic_access;  /* a page of zeros that may be mapped too: the APIC-access page; 0: none */
 	u8 largest_level; /* of a page: 1 = 4 KiB, 2 = 2 MiB, 3 = 1 GiB */
-	bool stale;	  /* something was taken away: the processor's copies must be dropped before the next entry */
-	u32 tables;	  /* pages in use, the root included */
-	u64 leaves[4];	  /* by level, for the console */
+	bool stale; /* something was taken away: the processor's copies must be dropped before the next entry */
+	u32 tables;    /* pages in use, the root included */
+	u64 leaves[4]; /* by level, for the console */
 };
 
 /* False: no page for the root. `capabilities` is IA32_VMX_EPT_VPID_CAP. */
@@ -51,7 +51,8 @@ bool ept_unmap(struct ept *ept, u64 gpa, u64 size);
 u64 ept_lookup(const struct ept *ept, u64 gpa, unsigned *level);
 
 /* Calls `visit` for each leaf in ascending order: for the console and for the isolation check. */
-void ept_walk(const struct ept *ept, void (*visit)(void *context, u64 gpa, u64 entry, unsigned level), void *context);
+void ept_walk(const struct ept *ept, void (*visit)(void *context, u64 gpa, u64 entry, unsigned level),
+	      void *context);
 
 #define EPT_ENTRY_ADDRESS(entry) ((entry)&BITS(51, 12))
 #define EPT_PAGE_SHIFT(level)	 (PAGE_SHIFT + 9 * ((level)-1))

@@ -13,7 +13,8 @@ static bool exit_external_interrupt(struct vcpu *vcpu)
 	const struct vm *vm = vcpu->vm;
 
 	if (vm->config.ops->host_interrupt)
-		vm->config.ops->host_interrupt(vm->config.board, INTERRUPTION_VECTOR(vmread(VMCS_EXIT_INTERRUPTION)));
+		vm->config.ops->host_interrupt(vm->config.board,
+					       INTERRUPTION_VECTOR(vmread(VMCS_EXIT_INTERRUPTION)));
 	return true;
 }
 
@@ -89,15 +90,17 @@ static bool exit_ept_misconfiguration(struct vcpu *vcpu)
 	unsigned level;
 	u64 entry = ept_lookup(&vcpu->vm->ept, gpa, &level);
 
-	vm_fault(vcpu->vm, "EPT misconfiguration at gpa 0x%llx: entry 0x%llx at level %u", (unsigned long long)gpa,
-		 (unsigned long long)entry, level);
+	vm_fault(vcpu->vm, "EPT misconfiguration at gpa 0x%llx: entry 0x%llx at level %u",
+		 (unsigned long long)gpa, (unsigned long long)entry, level);
 	return true;
 }
 
 static bool exit_entry_failure(struct vcpu *vcpu)
 {
-	vm_fault(vcpu->vm, "VM entry refused the guest's state: reason 0x%llx, qualification 0x%llx, rip 0x%llx",
-		 (unsigned long long)vmread(VMCS_EXIT_REASON), (unsigned long long)vmread(VMCS_EXIT_QUALIFICATION),
+	vm_fault(vcpu->vm,
+		 "VM entry refused the guest's state: reason 0x%llx, qualification 0x%llx, rip 0x%llx",
+		 (unsigned long long)vmread(VMCS_EXIT_REASON),
+		 (unsigned long long)vmread(VMCS_EXIT_QUALIFICATION),
 		 (unsigned long long)vmread(VMCS_GUEST_RIP));
 	return true;
 }
@@ -106,8 +109,9 @@ static bool exit_unexpected(struct vcpu *vcpu)
 {
 	u64 reason = vmread(VMCS_EXIT_REASON);
 
-	vm_fault(vcpu->vm, "unexpected exit %llu (%s), qualification 0x%llx, rip 0x%llx", (unsigned long long)reason,
-		 vcpu_exit_name(reason), (unsigned long long)vmread(VMCS_EXIT_QUALIFICATION),
+	vm_fault(vcpu->vm, "unexpected exit %llu (%s), qualification 0x%llx, rip 0x%llx",
+		 (unsigned long long)reason, vcpu_exit_name(reason),
+		 (unsigned long long)vmread(VMCS_EXIT_QUALIFICATION),
 		 (unsigned long long)vmread(VMCS_GUEST_RIP));
 	return true;
 }
@@ -189,7 +193,8 @@ static void run_timers(struct vcpu *vcpu, u64 now)
 		lapic_timer_run(&vcpu->lapic, now + vcpu->tsc_offset);
 	if (now >= vcpu->device_deadline || (vcpu->todo & TODO_TIMERS)) {
 		vcpu->todo &= ~TODO_TIMERS;
-		vcpu->device_deadline = vm->config.ops->timers ? vm->config.ops->timers(vm->config.board, now) : ~0ull;
+		vcpu->device_deadline =
+			vm->config.ops->timers ? vm->config.ops->timers(vm->config.board, now) : ~0ull;
 	}
 }
 

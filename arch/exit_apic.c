@@ -17,8 +17,8 @@ bool exit_apic_access(struct vcpu *vcpu)
 	if (type == APIC_LINEAR_READ || type == APIC_LINEAR_WRITE)
 		return vcpu_emulate_access(vcpu, gpa, type == APIC_LINEAR_READ ? INSN_READS : INSN_WRITES);
 	vm_fault(vcpu->vm, "%s the local APIC's page at gpa 0x%llx, rip 0x%llx",
-		 type == APIC_LINEAR_FETCH ? "executes from" : "keeps tables or a stack in", (unsigned long long)gpa,
-		 (unsigned long long)vmread(VMCS_GUEST_RIP));
+		 type == APIC_LINEAR_FETCH ? "executes from" : "keeps tables or a stack in",
+		 (unsigned long long)gpa, (unsigned long long)vmread(VMCS_GUEST_RIP));
 	return true;
 }
 

@@ -8,7 +8,8 @@
 
 /* NE must stay set for VMX; CD and NW would take the caches from the whole machine. */
 #define CR0_HOST_OWNED (CR0_NE | CR0_CD | CR0_NW)
-#define CR0_DEFINED    (CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_NW | CR0_CD | CR0_PG)
+#define CR0_DEFINED \
+	(CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_NW | CR0_CD | CR0_PG)
 
 static bool load_pdptes(struct vcpu *vcpu, u64 cr3)
 {
@@ -81,7 +82,8 @@ static bool set_cr4(struct vcpu *vcpu, u64 value)
 		return false;
 	if ((efer & EFER_LMA) && !(value & CR4_PAE))
 		return false;
-	if ((value & CR4_PCIDE) && !(old & CR4_PCIDE) && (!(efer & EFER_LMA) || (vmread(VMCS_GUEST_CR3) & 0xfff)))
+	if ((value & CR4_PCIDE) && !(old & CR4_PCIDE) &&
+	    (!(efer & EFER_LMA) || (vmread(VMCS_GUEST_CR3) & 0xfff)))
 		return false;
 	if (pae_paging(cr0, value, efer) && ((value ^ old) & (CR4_PAE | CR4_PSE | CR4_PGE | CR4_SMEP)) &&
 	    !load_pdptes(vcpu, vmread(VMCS_GUEST_CR3)))

@@ -5,10 +5,10 @@
 #include "arch/vcpu_internal.h"
 
 /* Exit qualification: SDM vol. 3, table 27-5. */
-#define IO_SIZE(q)   (((q)&7) + 1)
-#define IO_IN	     BIT(3)
-#define IO_STRING    BIT(4)
-#define IO_PORT(q)   ((q) >> 16 & 0xffff)
+#define IO_SIZE(q) (((q)&7) + 1)
+#define IO_IN	   BIT(3)
+#define IO_STRING  BIT(4)
+#define IO_PORT(q) ((q) >> 16 & 0xffff)
 
 /* False: the instruction must not be completed. */
 static bool settle(struct vcpu *vcpu, enum mem_result result, u64 port)

@@ -54,7 +54,8 @@ void vcpu_load_paging(struct vcpu *vcpu)
 }
 
 /* What an access that nobody answered means. False: the instruction is not to be completed. */
-bool vcpu_settle_unclaimed(struct vcpu *vcpu, const struct address_space *as, u64 address, enum mem_result result)
+bool vcpu_settle_unclaimed(struct vcpu *vcpu, const struct address_space *as, u64 address,
+			   enum mem_result result)
 {
 	const struct section *section = flatview_lookup(as_view(as), address);
 
@@ -66,8 +67,8 @@ bool vcpu_settle_unclaimed(struct vcpu *vcpu, const struct address_space *as, u6
 		inject_gp(vcpu);
 		return false;
 	case UNCLAIMED_STOP:
-		vm_fault(vcpu->vm, "unclaimed access at %s 0x%llx, rip 0x%llx", as->name, (unsigned long long)address,
-			 (unsigned long long)vmread(VMCS_GUEST_RIP));
+		vm_fault(vcpu->vm, "unclaimed access at %s 0x%llx, rip 0x%llx", as->name,
+			 (unsigned long long)address, (unsigned long long)vmread(VMCS_GUEST_RIP));
 		return false;
 	default:
 		return true;
@@ -153,8 +154,8 @@ static void unsupported(struct vcpu *vcpu, u64 gpa)
 
 	emulate_bytes(&vcpu->emulate, bytes, sizeof(bytes));
 	emulate_reason(&vcpu->emulate, reason, sizeof(reason));
-	vm_fault(vcpu->vm, "gpa 0x%llx in '%s', rip 0x%llx, bytes %s: %s", (unsigned long long)gpa, section_name(section),
-		 (unsigned long long)vcpu->emulate.rip, bytes, reason);
+	vm_fault(vcpu->vm, "gpa 0x%llx in '%s', rip 0x%llx, bytes %s: %s", (unsigned long long)gpa,
+		 section_name(section), (unsigned long long)vcpu->emulate.rip, bytes, reason);
 }
 
 static bool finish_emulate(struct vcpu *vcpu, enum emulate_outcome how, u64 rsp, u64 rip)
@@ -218,7 +219,8 @@ static bool ram_violation(struct vcpu *vcpu, const struct section *section, u64 
 		region_mark_dirty(section->region, section_offset(section, page), PAGE_SIZE);
 		if (!ept_map(ept, page, PAGE_SIZE, (u64)section->host + (page - section->first),
 			     EPT_READ | EPT_WRITE | EPT_EXECUTE))
-			vm_fault(vcpu->vm, "no page left for EPT tables at gpa 0x%llx", (unsigned long long)gpa);
+			vm_fault(vcpu->vm, "no page left for EPT tables at gpa 0x%llx",
+				 (unsigned long long)gpa);
 	}
 	ept->stale = true;
 	return true;

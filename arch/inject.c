@@ -39,7 +39,8 @@ void inject_exception(struct vcpu *vcpu, u8 vector, bool has_error_code, u32 err
 		enum severity a = severity(INTERRUPTION_VECTOR(first)), b = severity(vector);
 
 		if (INTERRUPTION_VECTOR(first) == VECTOR_DF && b != BENIGN) {
-			vm_fault(vcpu->vm, "triple fault: exception %u while a double fault was delivered, rip 0x%llx",
+			vm_fault(vcpu->vm,
+				 "triple fault: exception %u while a double fault was delivered, rip 0x%llx",
 				 vector, (unsigned long long)vmread(VMCS_GUEST_RIP));
 			return;
 		}
@@ -52,7 +53,8 @@ void inject_exception(struct vcpu *vcpu, u8 vector, bool has_error_code, u32 err
 	/* Real mode pushes no error codes, and a VM entry refuses them there (26.2.1.3). */
 	if (!(vmread(VMCS_GUEST_CR0) & CR0_PE))
 		has_error_code = false;
-	vcpu->event = (struct vcpu_event){ .info = exception_info(vector, has_error_code), .error_code = error_code };
+	vcpu->event = (struct vcpu_event){ .info = exception_info(vector, has_error_code),
+					   .error_code = error_code };
 	/* A fault's saved flags have RF set, so that the handler's return does not meet an instruction breakpoint again. */
 	if (vector != VECTOR_DB)
 		vmwrite(VMCS_GUEST_RFLAGS, vmread(VMCS_GUEST_RFLAGS) | RFLAGS_RF);

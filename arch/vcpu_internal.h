@@ -52,7 +52,7 @@ struct vcpu {
 	u64 tsc_offset;
 	u64 device_deadline; /* host TSC */
 
-	struct vcpu_event event;     /* an exception, or what an exit interrupted */
+	struct vcpu_event event; /* an exception, or what an exit interrupted */
 	bool nmi_pending;
 	struct lapic lapic;
 	struct guest_paging paging;
@@ -78,8 +78,9 @@ static_assert(offsetof(struct vcpu, launched) == 128, "vmx_entry.S");
 /* An exit handler. False: leave vcpu_run(), todo has TODO_STOP. */
 typedef bool exit_handler(struct vcpu *vcpu);
 
-exit_handler exit_cpuid, exit_rdmsr, exit_wrmsr, exit_cr_access, exit_io, exit_ept_violation, exit_apic_access,
-	exit_apic_write, exit_virtualized_eoi, exit_xsetbv, exit_exception, exit_task_switch;
+exit_handler exit_cpuid, exit_rdmsr, exit_wrmsr, exit_cr_access, exit_io, exit_ept_violation,
+	exit_apic_access, exit_apic_write, exit_virtualized_eoi, exit_xsetbv, exit_exception,
+	exit_task_switch;
 
 /* exit.c, called by vmx_entry.S. Returns nonzero to leave vmx_run(). */
 u64 vmx_handle_exit(struct vcpu *vcpu);
@@ -125,7 +126,8 @@ extern const struct emulate_ops vcpu_emulate_ops;
 bool vcpu_emulate_access(struct vcpu *vcpu, u64 gpa, unsigned access);
 bool vcpu_emulate_port_string(struct vcpu *vcpu);
 /* An access ended with `result`: does the policy for unclaimed addresses let the instruction complete? */
-bool vcpu_settle_unclaimed(struct vcpu *vcpu, const struct address_space *as, u64 address, enum mem_result result);
+bool vcpu_settle_unclaimed(struct vcpu *vcpu, const struct address_space *as, u64 address,
+			   enum mem_result result);
 
 /* vm_memory.c: guest RAM for walks, EPT as a listener. */
 void vm_memory_attach(struct vm *vm);

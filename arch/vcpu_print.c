@@ -54,8 +54,9 @@ void vcpu_print_registers(struct vcpu *vcpu, vcpu_emit *emit, void *context)
 	char line[LINE];
 
 	vcpu->gpr[RSP] = vmread(VMCS_GUEST_RSP);
-	snprintf(line, sizeof(line), "  rip %016llx  rflags %08llx  %s", (unsigned long long)vmread(VMCS_GUEST_RIP),
-		 (unsigned long long)vmread(VMCS_GUEST_RFLAGS), activity < 4 ? activities[activity] : "?");
+	snprintf(line, sizeof(line), "  rip %016llx  rflags %08llx  %s",
+		 (unsigned long long)vmread(VMCS_GUEST_RIP), (unsigned long long)vmread(VMCS_GUEST_RFLAGS),
+		 activity < 4 ? activities[activity] : "?");
 	emit(context, line);
 	for (unsigned i = 0; i < CPU_GPR_COUNT; i += 4) {
 		snprintf(line, sizeof(line), "  %s %016llx  %s %016llx  %s %016llx  %s %016llx", names[i],
@@ -72,8 +73,10 @@ void vcpu_print_registers(struct vcpu *vcpu, vcpu_emit *emit, void *context)
 	for (unsigned s = 0; s < ARRAY_SIZE(segments); s++)
 		segment(s, segments[s], emit, context);
 	snprintf(line, sizeof(line), "  gdt %016llx limit %04llx  idt %016llx limit %04llx",
-		 (unsigned long long)vmread(VMCS_GUEST_GDTR_BASE), (unsigned long long)vmread(VMCS_GUEST_GDTR_LIMIT),
-		 (unsigned long long)vmread(VMCS_GUEST_IDTR_BASE), (unsigned long long)vmread(VMCS_GUEST_IDTR_LIMIT));
+		 (unsigned long long)vmread(VMCS_GUEST_GDTR_BASE),
+		 (unsigned long long)vmread(VMCS_GUEST_GDTR_LIMIT),
+		 (unsigned long long)vmread(VMCS_GUEST_IDTR_BASE),
+		 (unsigned long long)vmread(VMCS_GUEST_IDTR_LIMIT));
 	emit(context, line);
 	code_bytes(vcpu, emit, context);
 }
@@ -86,8 +89,9 @@ void vcpu_print_history(struct vcpu *vcpu, vcpu_emit *emit, void *context)
 	for (u32 i = vcpu->history_next - count; i != vcpu->history_next; i++) {
 		const struct vcpu_exit *e = &vcpu->history[i % HISTORY_SIZE];
 
-		snprintf(line, sizeof(line), "  rip %016llx  %-20s qualification %llx", (unsigned long long)e->rip,
-			 vcpu_exit_name(e->reason & 0xffff), (unsigned long long)e->qualification);
+		snprintf(line, sizeof(line), "  rip %016llx  %-20s qualification %llx",
+			 (unsigned long long)e->rip, vcpu_exit_name(e->reason & 0xffff),
+			 (unsigned long long)e->qualification);
 		emit(context, line);
 	}
 }
@@ -108,8 +112,9 @@ void vcpu_print_exits(struct vcpu *vcpu, vcpu_emit *emit, void *context)
 			 (unsigned long long)c->exits, (unsigned long long)(c->ticks / c->exits));
 		emit(context, line);
 	}
-	snprintf(line, sizeof(line), "  %-20s %10llu exits  %8llu ticks in all; %llu unclaimed accesses", "total",
-		 (unsigned long long)exits, (unsigned long long)ticks, (unsigned long long)vcpu->unclaimed);
+	snprintf(line, sizeof(line), "  %-20s %10llu exits  %8llu ticks in all; %llu unclaimed accesses",
+		 "total", (unsigned long long)exits, (unsigned long long)ticks,
+		 (unsigned long long)vcpu->unclaimed);
 	emit(context, line);
 }
 

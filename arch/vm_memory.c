@@ -13,7 +13,8 @@ static struct vm *listener_vm(struct mem_listener *listener)
 /* The whole pages of a section. False: none. Their edges, if it has any, trap and go through the dispatch. */
 static bool whole_pages(const struct section *section, u64 *gpa, u64 *size)
 {
-	u64 end = section->last + 1; /* 0: the section ends with the address space, where nothing can be mapped */
+	u64 end = section->last +
+		  1; /* 0: the section ends with the address space, where nothing can be mapped */
 
 	*gpa = ALIGN_UP(section->first, PAGE_SIZE);
 	if (!section->host || !end || *gpa < section->first || *gpa >= ALIGN_DOWN(end, PAGE_SIZE))
@@ -62,7 +63,8 @@ static void listen_change(struct mem_listener *listener, const struct section *o
 	listen_add(listener, now);
 }
 
-static void listen_dirty_cleared(struct mem_listener *listener, const struct section *section, u64 first, u64 last)
+static void listen_dirty_cleared(struct mem_listener *listener, const struct section *section, u64 first,
+				 u64 last)
 {
 	struct vm *vm = listener_vm(listener);
 	u64 gpa, size;

@@ -71,7 +71,8 @@ static void setup_controls(struct vcpu *vcpu)
 	vcpu->secondary = caps->secondary;
 	if (vcpu->apicv) {
 		vcpu->primary |= PRIMARY_TPR_SHADOW;
-		vcpu->secondary |= SECONDARY_APIC_REGISTER_VIRTUALIZATION | SECONDARY_VIRTUAL_INTERRUPT_DELIVERY;
+		vcpu->secondary |=
+			SECONDARY_APIC_REGISTER_VIRTUALIZATION | SECONDARY_VIRTUAL_INTERRUPT_DELIVERY;
 		vmwrite(VMCS_VIRTUAL_APIC_ADDRESS, (u64)vcpu->vapic_page);
 		vmwrite(VMCS_APIC_ACCESS_ADDRESS, vcpu->vm->ept.apic_access);
 		vmwrite(VMCS_TPR_THRESHOLD, 0);
@@ -113,10 +114,12 @@ static void set_segment(unsigned s, u16 selector, u64 base, u32 limit, u32 right
 void vmcs_reset_guest(struct vcpu *vcpu)
 {
 	static const enum vmcs_field zeros[] = {
-		VMCS_GUEST_CR3,		  VMCS_GUEST_RSP,	   VMCS_GUEST_GDTR_BASE,
-		VMCS_GUEST_IDTR_BASE,	  VMCS_GUEST_SYSENTER_CS,  VMCS_GUEST_SYSENTER_ESP,
-		VMCS_GUEST_SYSENTER_EIP,  VMCS_GUEST_DEBUGCTL,	   VMCS_GUEST_PENDING_DEBUG,
-		VMCS_GUEST_INTERRUPTIBILITY, VMCS_GUEST_EFER,
+		VMCS_GUEST_CR3,		  VMCS_GUEST_RSP,
+		VMCS_GUEST_GDTR_BASE,	  VMCS_GUEST_IDTR_BASE,
+		VMCS_GUEST_SYSENTER_CS,	  VMCS_GUEST_SYSENTER_ESP,
+		VMCS_GUEST_SYSENTER_EIP,  VMCS_GUEST_DEBUGCTL,
+		VMCS_GUEST_PENDING_DEBUG, VMCS_GUEST_INTERRUPTIBILITY,
+		VMCS_GUEST_EFER,
 	};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(zeros); i++)
@@ -171,7 +174,8 @@ void vmcs_load_state(struct vcpu *vcpu, const struct vcpu_state *state)
 void vmcs_set_apic_mode(struct vcpu *vcpu)
 {
 	struct ept *ept = &vcpu->vm->ept;
-	u32 secondary = vcpu->secondary & ~(SECONDARY_VIRTUALIZE_APIC_ACCESSES | SECONDARY_VIRTUALIZE_X2APIC_MODE);
+	u32 secondary =
+		vcpu->secondary & ~(SECONDARY_VIRTUALIZE_APIC_ACCESSES | SECONDARY_VIRTUALIZE_X2APIC_MODE);
 
 	if (!vcpu->apicv)
 		return;
@@ -179,8 +183,8 @@ void vmcs_set_apic_mode(struct vcpu *vcpu)
 		secondary &= ~(SECONDARY_APIC_REGISTER_VIRTUALIZATION | SECONDARY_VIRTUAL_INTERRUPT_DELIVERY);
 	} else {
 		secondary |= SECONDARY_APIC_REGISTER_VIRTUALIZATION | SECONDARY_VIRTUAL_INTERRUPT_DELIVERY;
-		secondary |= lapic_x2apic(&vcpu->lapic) ? SECONDARY_VIRTUALIZE_X2APIC_MODE :
-							  SECONDARY_VIRTUALIZE_APIC_ACCESSES;
+		secondary |= lapic_x2apic(&vcpu->lapic) ? SECONDARY_VIRTUALIZE_X2APIC_MODE
+							: SECONDARY_VIRTUALIZE_APIC_ACCESSES;
 	}
 	if (secondary & SECONDARY_VIRTUALIZE_APIC_ACCESSES)
 		ept_map(ept, LAPIC_DEFAULT_BASE, PAGE_SIZE, ept->apic_access, EPT_READ | EPT_WRITE);

@@ -176,10 +176,10 @@ enum vmcs_entry_control {
 };
 
 /* Interruption information (24.8.3, 24.9.2, 24.9.3): vector 7:0, type 10:8, error code valid 11, valid 31. */
-#define INTERRUPTION_VALID	 (1u << 31)
-#define INTERRUPTION_ERROR_CODE	 (1u << 11)
-#define INTERRUPTION_NMI_UNBLOCK (1u << 12) /* exit and vectoring information only */
-#define INTERRUPTION_TYPE(info)	 ((info) >> 8 & 7)
+#define INTERRUPTION_VALID	  (1u << 31)
+#define INTERRUPTION_ERROR_CODE	  (1u << 11)
+#define INTERRUPTION_NMI_UNBLOCK  (1u << 12) /* exit and vectoring information only */
+#define INTERRUPTION_TYPE(info)	  ((info) >> 8 & 7)
 #define INTERRUPTION_VECTOR(info) ((info)&0xff)
 
 enum interruption_type {

@@ -93,20 +93,25 @@ static const struct {
 	{ BIT(25) | BIT(26), "INVEPT of a single or of all contexts" },
 };
 
-#define ADVICE "QEMU: -enable-kvm -cpu host,+vmx and kvm_intel nested=1 on its host; Bochs: a cpu model of 2008 or later with vmx=2"
+#define ADVICE                                                                                             \
+	"QEMU: -enable-kvm -cpu host,+vmx and kvm_intel nested=1 on its host; Bochs: a cpu model of 2008 " \
+	"or later with vmx=2"
 
 static bool detect_switch(char *error, size_t size)
 {
 	if (!(cpuid(1, 0).ecx & CPUID_1_ECX_VMX)) {
 		snprintf(error, size,
-			 "CPUID.1:ECX[5] (VMX) is 0, expected 1. PC: switch \"Intel Virtualization Technology\" on in the "
+			 "CPUID.1:ECX[5] (VMX) is 0, expected 1. PC: switch \"Intel Virtualization "
+			 "Technology\" on in the "
 			 "firmware's set-up. " ADVICE);
 		return false;
 	}
 	u64 feature_control = rdmsr(IA32_FEATURE_CONTROL);
-	if ((feature_control & FEATURE_CONTROL_LOCKED) && !(feature_control & FEATURE_CONTROL_VMX_OUTSIDE_SMX)) {
+	if ((feature_control & FEATURE_CONTROL_LOCKED) &&
+	    !(feature_control & FEATURE_CONTROL_VMX_OUTSIDE_SMX)) {
 		snprintf(error, size,
-			 "IA32_FEATURE_CONTROL (MSR 0x3a) is 0x%llx: locked with VMX off (bit 2 is 0, expected 1). Switch "
+			 "IA32_FEATURE_CONTROL (MSR 0x3a) is 0x%llx: locked with VMX off (bit 2 is 0, "
+			 "expected 1). Switch "
 			 "\"Intel Virtualization Technology\" on in the firmware's set-up and power-cycle",
 			 (unsigned long long)feature_control);
 		return false;
@@ -151,7 +156,8 @@ bool vmx_detect(struct vmx_capabilities *caps, char *error, size_t size)
 	for (unsigned i = 0; i < ARRAY_SIZE(ept_needs); i++) {
 		if (!(caps->ept_vpid & ept_needs[i].bit)) {
 			snprintf(error, size,
-				 "IA32_VMX_EPT_VPID_CAP (MSR 0x48c) is 0x%llx: bit %d, %s, is 0, expected 1. " ADVICE,
+				 "IA32_VMX_EPT_VPID_CAP (MSR 0x48c) is 0x%llx: bit %d, %s, is 0, expected "
+				 "1. " ADVICE,
 				 (unsigned long long)caps->ept_vpid, __builtin_ctzll(ept_needs[i].bit),
 				 ept_needs[i].name);
 			return false;
@@ -183,7 +189,8 @@ bool vmx_on(const struct vmx_capabilities *caps, void *region, char *error, size
 	*(u32 *)region = caps->revision;
 	__asm__ volatile("vmxon %1" : "=@ccbe"(failed) : "m"(address) : "memory");
 	if (failed)
-		snprintf(error, size, "VMXON refused the region at 0x%llx (revision 0x%x, IA32_FEATURE_CONTROL 0x%llx)",
+		snprintf(error, size,
+			 "VMXON refused the region at 0x%llx (revision 0x%x, IA32_FEATURE_CONTROL 0x%llx)",
 			 (unsigned long long)address, caps->revision,
 			 (unsigned long long)rdmsr(IA32_FEATURE_CONTROL));
 	return !failed;

@@ -15,7 +15,7 @@ struct vmx_capabilities {
 	u32 revision;
 	u32 pin, primary, secondary, exit, entry; /* ready to be written to a VMCS */
 	u64 cr0_fixed0, cr0_fixed1, cr4_fixed0, cr4_fixed1;
-	u64 ept_vpid; /* IA32_VMX_EPT_VPID_CAP */
+	u64 ept_vpid;	/* IA32_VMX_EPT_VPID_CAP */
 	u8 timer_shift; /* the preemption timer counts once every 2^timer_shift TSC ticks */
 	bool apicv;	/* TPR shadow, APIC accesses, APIC registers and interrupt delivery virtualised */
 	bool xsaves;
