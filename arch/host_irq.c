@@ -96,6 +96,7 @@ static bool apic_init(void)
 	/* Switched off: the 8259's INTR pin is the CPU's, nothing to set up. */
 	if (!(base & APIC_BASE_EN))
 		return true;
+	irq.xapic = NULL;
 	if (!(base & APIC_BASE_EXTD)) {
 		irq.xapic = (volatile u8 *)host_map_mmio(APIC_PAGE(base), PAGE_SIZE);
 		if (!irq.xapic)
