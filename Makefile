@@ -11,7 +11,11 @@ OBJCOPY = objcopy
 EFI_LIB ?= /usr/lib
 EFI_INC ?= /usr/include/efi
 
-MAKEFLAGS += --no-builtin-rules --no-print-directory
+#= V 1: show commands in full
+Q = $(if $(filter 1,$(V)),,@)
+say = $(if $(filter 1,$(V)),@:,@printf '  %-8s %s\n' $1 $(patsubst $(BUILD)/%,%,$@))
+
+MAKEFLAGS += --no-builtin-rules --no-print-directory -j$(shell nproc)
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -46,36 +50,41 @@ image-efi: $(BUILD)/sluice.efi
 
 # A PE file without a time stamp: the same sources give the same bytes.
 $(BUILD)/sluice.efi: $(BUILD)/sluice.so
-	SOURCE_DATE_EPOCH=0 $(OBJCOPY) $(addprefix -j ,$(PE_SECTIONS)) --strip-all --target=efi-app-x86_64 --subsystem=10 $< $@
+	$(call say,PE)
+	$(Q)SOURCE_DATE_EPOCH=0 $(OBJCOPY) $(addprefix -j ,$(PE_SECTIONS)) --strip-all --target=efi-app-x86_64 --subsystem=10 $< $@
 
 # Two passes: the table of symbols is made from the first, and must not move any code in the second.
 $(BUILD)/sluice.so: $(BUILD)/symbols.o $(BUILD)/pass1.so
-	$(LD) $(LDFLAGS) $(EFI_LIB)/crt0-efi-x86_64.o $(TARGET_OBJS) $< $(LDLIBS) -o $@
+	$(call say,LD)
+	$(Q)$(LD) $(LDFLAGS) $(EFI_LIB)/crt0-efi-x86_64.o $(TARGET_OBJS) $< $(LDLIBS) -o $@
 	@! readelf -rW $@ | grep R_X86_64_ | grep -v R_X86_64_RELATIVE # the only kind that the start-up code applies
 	@tools/symbols $@ | cmp -s - $(BUILD)/symbols.S || { echo "$@: the symbol table moved the code"; rm $@; exit 1; }
 
 $(BUILD)/pass1.so: $(TARGET_OBJS) $(BUILD)/symbols0.o linker.ld
-	$(LD) $(LDFLAGS) $(EFI_LIB)/crt0-efi-x86_64.o $(TARGET_OBJS) $(BUILD)/symbols0.o $(LDLIBS) -o $@
+	$(call say,LD)
+	$(Q)$(LD) $(LDFLAGS) $(EFI_LIB)/crt0-efi-x86_64.o $(TARGET_OBJS) $(BUILD)/symbols0.o $(LDLIBS) -o $@
 
 $(BUILD)/symbols.S: $(BUILD)/pass1.so tools/symbols
-	tools/symbols $< >$@
+	$(Q)tools/symbols $< >$@
 
 $(BUILD)/symbols0.S: tools/symbols | $(BUILD)/target.flags
-	tools/symbols >$@
+	$(Q)tools/symbols >$@
 
 $(BUILD)/%.o: $(BUILD)/%.S
-	$(CC) -c $< -o $@
+	$(Q)$(CC) -c $< -o $@
 
 $(BUILD)/target/%.o: %.c $(BUILD)/target.flags | $(NEWLIB)/lib/libc.a $(GENERATED)
 	@mkdir -p $(@D)
-	$(CC) $(TARGET_CFLAGS) $(EFI_CFLAGS) -MMD -MP -c $< -o $@
+	$(call say,CC)
+	$(Q)$(CC) $(TARGET_CFLAGS) $(EFI_CFLAGS) -MMD -MP -c $< -o $@
 
 $(BUILD)/target/%.o: %.S $(BUILD)/target.flags | $(NEWLIB)/lib/libc.a $(GENERATED)
 	@mkdir -p $(@D)
-	$(CC) $(TARGET_CFLAGS) -MMD -MP -c $< -o $@
+	$(call say,CC)
+	$(Q)$(CC) $(TARGET_CFLAGS) -MMD -MP -c $< -o $@
 
 $(NEWLIB)/lib/libc.a: tools/newlib | setup
-	tools/newlib $(NEWLIB)
+	$(Q)tools/newlib $(NEWLIB)
 	@touch -c $@
 
 # Changes only when the flags or the list of files do: then everything is built again.

@@ -9,18 +9,19 @@ UNIT_SHARED := $(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c))
 HOST_CFLAGS = -std=gnu11 -g $(WARNINGS) -fno-omit-frame-pointer -I. -I$(BUILD) $(CFLAGS)
 SANITIZE    = -fsanitize=address,undefined -fno-sanitize-recover=all
 
-# $(call host_objects,FOLDER,COMPILER AND FLAGS): a rule that compiles for one purpose below $(BUILD)/FOLDER.
+# $(call host_objects,FOLDER,COMPILER AND FLAGS,WORD): a rule that compiles for one purpose below $(BUILD)/FOLDER.
 define host_objects
 $$(BUILD)/$1/%.o: %.c Makefile tests/tests.mk | setup $$(GENERATED)
 	@mkdir -p $$(@D)
-	$2 $$(HOST_CFLAGS) -MMD -MP -c $$< -o $$@
--include $(addprefix $(BUILD)/$1/,$(HOST_SRCS:.c=.d) $(patsubst %.c,%.d,$(wildcard tests/unit/*.c tests/fuzz/*.c)))
+	$$(call say,$3)
+	$$(Q)$2 $$(HOST_CFLAGS) -MMD -MP -c $$< -o $$@
+-include $(addprefix $(BUILD)/$1/,$(HOST_SRCS:.c=.d) $(patsubst %.c,%.d,$(wildcard tests/unit/*.c tests/fuzz/*.c tests/bench/*.c)))
 endef
 
 # ---- Unit tests: one cmocka program each ------------------------------------------------------------------------------------
 UNIT_CC    = $(CC) -O1 $(SANITIZE)
 UNIT_TESTS := $(addprefix $(BUILD)/,$(patsubst %.c,%,$(wildcard tests/unit/test_*.c)))
-$(eval $(call host_objects,unit,$$(UNIT_CC)))
+$(eval $(call host_objects,unit,$$(UNIT_CC),CC))
 
 $(BUILD)/unit/libsluice.a: $(addprefix $(BUILD)/unit/,$(HOST_SRCS:.c=.o) $(UNIT_SHARED:.c=.o))
 	@rm -f $@
@@ -28,7 +29,8 @@ $(BUILD)/unit/libsluice.a: $(addprefix $(BUILD)/unit/,$(HOST_SRCS:.c=.o) $(UNIT_
 
 $(BUILD)/tests/unit/test_%: $(BUILD)/unit/tests/unit/test_%.o $(BUILD)/unit/libsluice.a
 	@mkdir -p $(@D)
-	$(UNIT_CC) $^ -lcmocka -lZydis -o $@
+	$(call say,LD)
+	$(Q)$(UNIT_CC) $^ -lcmocka -lZydis -o $@
 
 #= TEST a part of the names of the unit tests to run (all)
 unit: $(UNIT_TESTS) ## build and run the unit tests under ASan and UBSan
@@ -37,7 +39,7 @@ unit: $(UNIT_TESTS) ## build and run the unit tests under ASan and UBSan
 # ---- Fuzzing ----------------------------------------------------------------------------------------------------------------
 FUZZ_CC    = clang -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 FUZZ_ALL   := $(addprefix $(BUILD)/,$(patsubst %.c,%,$(wildcard tests/fuzz/fuzz_*.c)))
-$(eval $(call host_objects,fuzz,$$(FUZZ_CC)))
+$(eval $(call host_objects,fuzz,$$(FUZZ_CC),CLANG))
 
 $(BUILD)/fuzz/libsluice.a: $(addprefix $(BUILD)/fuzz/,$(HOST_SRCS:.c=.o) $(UNIT_SHARED:.c=.o))
 	@rm -f $@
@@ -45,7 +47,8 @@ $(BUILD)/fuzz/libsluice.a: $(addprefix $(BUILD)/fuzz/,$(HOST_SRCS:.c=.o) $(UNIT_
 
 $(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/fuzz/tests/fuzz/fuzz_%.o $(BUILD)/fuzz/libsluice.a
 	@mkdir -p $(@D)
-	clang -fsanitize=fuzzer,address,undefined $^ -lZydis -o $@
+	$(call say,LD)
+	$(Q)clang -fsanitize=fuzzer,address,undefined $^ -lZydis -o $@
 
 #= FUZZ one fuzz target, without fuzz_ (all)
 #= SECONDS how long each target is fuzzed (60)
@@ -54,13 +57,14 @@ fuzz: $(FUZZ_ALL) ## run the fuzz targets, FUZZ=name for one, for SECONDS each
 
 # ---- The memory core as a library for the host ------------------------------------------------------------------------------
 LIB_SRCS := $(wildcard mm/*.c iommu/region*.c iommu/window*.c)
-$(eval $(call host_objects,host,$$(CC) -O2))
+$(eval $(call host_objects,host,$$(CC) -O2,CC))
 
 lib: $(BUILD)/libsluice-mm.a ## build the memory core for the host: $(BUILD)/libsluice-mm.a
 
 $(BUILD)/libsluice-mm.a: $(addprefix $(BUILD)/host/,$(LIB_SRCS:.c=.o))
 	@rm -f $@
-	ar rcsDP $@ $^
+	$(call say,AR)
+	$(Q)ar rcsDP $@ $^
 
 # ---- Static checks ----------------------------------------------------------------------------------------------------------
 lint: $(GENERATED) $(NEWLIB)/lib/libc.a ## shellcheck, cppcheck, clang-format, clang-tidy; every header compiles alone
@@ -76,10 +80,26 @@ test: all $(UNIT_TESTS) $(BUILD)/test-initrd ## run every test, about N minutes;
 #= SUITES of `make test` (unit lint selftest linux)
 test: export SUITES := $(or $(SUITES),unit lint selftest linux)
 test: export UNIT_TESTS := $(UNIT_TESTS)
-test lint: export CFLAGS = $(TARGET_CFLAGS) -isystem $(EFI_INC) -isystem $(EFI_INC)/x86_64
+test lint: export LINT_CFLAGS = $(TARGET_CFLAGS) -isystem $(EFI_INC) -isystem $(EFI_INC)/x86_64
 unit fuzz lint selftest test: export BUILD := $(BUILD)
 
-bench: all ## measure, into $(BUILD)/bench.tsv, and show it beside the peers' figures
-	@BUILD=$(BUILD) tests/bench/run
+# ---- Measuring --------------------------------------------------------------------------------------------------------------
+# bench_qemu.c is not ours to build: tools/bench-qemu puts it into QEMU.
+BENCH_SRCS  := $(filter-out tests/bench/bench_qemu.c,$(wildcard tests/bench/bench_*.c))
+BENCH_SHARED := $(filter-out tests/bench/bench_%,$(wildcard tests/bench/*.c))
+BENCHES     := $(addprefix $(BUILD)/,$(BENCH_SRCS:.c=))
+
+$(BUILD)/host/libsluice.a: $(addprefix $(BUILD)/host/,$(HOST_SRCS:.c=.o) $(BENCH_SHARED:.c=.o) tests/unit/host_log.o)
+	@rm -f $@
+	@ar rcsP $@ $^
+
+$(BUILD)/tests/bench/bench_%: $(BUILD)/host/tests/bench/bench_%.o $(BUILD)/host/libsluice.a
+	@mkdir -p $(@D)
+	$(call say,LD)
+	$(Q)$(CC) $^ -o $@
+
+#= ONLY a part of the names of the benchmarks to run (all)
+bench: all $(BENCHES) ## measure, into $(BUILD)/bench.tsv, and show it beside the peers' figures
+	@BUILD=$(BUILD) ONLY='$(ONLY)' tests/bench/run $(BENCHES)
 
 .PHONY: unit fuzz lib lint selftest test bench

@@ -12,10 +12,12 @@ MEM     ?= 512
 GUEST    = --kernel "$${KERNEL:-$$(tools/kernel)}"
 
 $(BUILD)/initrd: tests/guest/init tools/mkinitramfs | setup
-	tools/mkinitramfs $@ $<
+	$(call say,CPIO)
+	$(Q)tools/mkinitramfs $@ $<
 
 $(BUILD)/test-initrd: tests/guest/init.test $(wildcard tests/guest/check-* tests/guest/harmless) tools/mkinitramfs | setup
-	tools/mkinitramfs $@ $< $(wildcard tests/guest/check-* tests/guest/harmless)
+	$(call say,CPIO)
+	$(Q)tools/mkinitramfs $@ $< $(wildcard tests/guest/check-* tests/guest/harmless)
 
 run: export KERNEL := $(KERNEL)
 run: export CMDLINE := $(CMDLINE)
