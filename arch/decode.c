@@ -340,6 +340,14 @@ static void decode_string(struct insn *out, unsigned seen)
 	out->memory_size = out->operand_size;
 }
 
+static bool is_plain(const struct insn *insn)
+{
+	bool bit_string = insn->form == INSN_RM_REG && insn->op >= INSN_BT && insn->op <= INSN_BTC;
+
+	return insn->address_size == 8 && insn->segment < SEG_FS && insn->form != INSN_STRING &&
+	       insn->memory_size != 0 && !bit_string;
+}
+
 enum insn_result insn_decode(struct insn *out, const u8 *bytes, unsigned available, enum cpu_mode mode)
 {
 	const u8 *at = bytes;
@@ -460,6 +468,7 @@ enum insn_result insn_decode(struct insn *out, const u8 *bytes, unsigned availab
 	if (unlikely(seen & SEEN_SEGMENT))
 		segment = (seen >> SEGMENT_SHIFT) - 1;
 	out->segment = segment;
+	out->plain = is_plain(out);
 	out->length = at - bytes;
 	return result_unless_short(INSN_OK, at - bytes, available);
 }

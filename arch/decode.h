@@ -67,6 +67,7 @@ struct insn {
 	u8 scale;	 /* log2: 0..3 */
 	u8 rep;		 /* enum insn_rep, INSN_STRING only; the same for all but CMPS, SCAS */
 	bool lock;
+	bool plain; /* base + index * scale + displacement is the linear address: 64-bit mode, no FS or GS, not implicit */
 	/* As found, for insn_reason and messages. */
 	u8 map;	   /* 1: one-byte, 2: 0F, 3: 0F 38, 4: 0F 3A, 0x62/0xC4/0xC5/0x8F: EVEX, VEX, XOP */
 	u8 opcode; /* last opcode byte */

@@ -5,52 +5,92 @@
 
 #include <stdio.h>
 
-/* Bytes at RIP, the second page only if the instruction reaches it; then the decoder's verdict. */
-static enum emulate_outcome fetch_and_decode(struct emulate *emulate)
+static struct emulate_memo *memo_for(struct emulate *emulate)
 {
-	unsigned access = emulate->cpl == 3 ? GUEST_FETCH | GUEST_USER : GUEST_FETCH;
-	u64 linear = emulate->rip;
+	return &emulate->memo[(emulate->rip ^ emulate->rip >> 5) % EMULATE_MEMO_SIZE];
+}
+
+/* Not decoded lately: decode, after fetching from a second page if the instruction reaches it. */
+static __attribute__((noinline)) enum emulate_outcome decode(struct emulate *emulate, u64 linear,
+							     unsigned access)
+{
+	struct emulate_memo *memo = memo_for(emulate);
+	struct guest_code *code = &emulate->code;
 	struct walk_result result;
 	enum walk_status status;
 	enum insn_result decoded;
 
-	if (emulate->mode != CPU_MODE_64) {
-		struct emulate_segment code;
-
-		emulate->ops->segment(emulate->context, SEG_CS, &code);
-		linear = (u32)(linear + code.base);
-	}
-	emulate->code.count = 0;
-	do {
-		status = guest_fetch(emulate->paging, linear, access, emulate->mode, &emulate->code, &result);
-		if (unlikely(status == WALK_NO_MEMORY))
+	memo->mode = 0;
+	emulate->insn = &memo->insn;
+	decoded = insn_decode(&memo->insn, code->bytes, code->count, emulate->mode);
+	if (decoded == INSN_MORE) {
+		linear += code->count;
+		if (emulate->mode != CPU_MODE_64)
+			linear = (u32)linear;
+		status = guest_fetch_more(emulate->paging, linear, access, code, &result);
+		if (status == WALK_NO_MEMORY)
 			return emulate_refuse(emulate, REFUSAL_FETCH);
-		if (unlikely(status != WALK_OK))
+		if (status != WALK_OK)
 			return emulate_walk_failed(emulate, status, result.gpa, &result);
-		decoded =
-			insn_decode(&emulate->insn, emulate->code.bytes, emulate->code.count, emulate->mode);
-		/* INSN_MORE is not answered to 15 bytes, so that this ends. */
-	} while (unlikely(decoded == INSN_MORE));
+		decoded = insn_decode(&memo->insn, code->bytes, code->count, emulate->mode);
+	} else if (decoded == INSN_OK && code->count == INSN_MAX_LENGTH) {
+		__builtin_memcpy(memo->bytes, code->bytes, sizeof(memo->bytes));
+		memo->mode = emulate->mode + 1;
+	}
 
-	if (likely(decoded == INSN_OK))
+	switch (decoded) {
+	case INSN_OK:
 		return EMULATE_DONE;
-	if (decoded == INSN_TOO_LONG)
+	case INSN_TOO_LONG:
 		return emulate_raise(emulate, VECTOR_GP, 0);
-	if (decoded == INSN_INVALID)
+	case INSN_INVALID:
 		return emulate_raise(emulate, VECTOR_UD, 0);
-	return emulate_refuse(emulate, REFUSAL_INSN);
+	default:
+		return emulate_refuse(emulate, REFUSAL_INSN);
+	}
+}
+
+/* The instruction at RIP, decoded or remembered. */
+static inline enum emulate_outcome fetch_and_decode(struct emulate *emulate)
+{
+	unsigned access = emulate->cpl == 3 ? GUEST_USER : 0;
+	const struct emulate_memo *memo = memo_for(emulate);
+	struct guest_code *code = &emulate->code;
+	u64 linear = emulate->rip;
+	struct walk_result result;
+	enum walk_status status;
+	u64 low, high;
+
+	if (unlikely(emulate->mode != CPU_MODE_64)) {
+		struct emulate_segment segment;
+
+		emulate->ops->segment(emulate->context, SEG_CS, &segment);
+		linear = (u32)(linear + segment.base);
+	}
+	status = guest_fetch(emulate->paging, linear, access, code, &result);
+	if (unlikely(status == WALK_NO_MEMORY))
+		return emulate_refuse(emulate, REFUSAL_FETCH);
+	if (unlikely(status != WALK_OK))
+		return emulate_walk_failed(emulate, status, result.gpa, &result);
+	__builtin_memcpy(&low, code->bytes, sizeof(low));
+	__builtin_memcpy(&high, code->bytes + 8, sizeof(high));
+	if (likely(low == memo->bytes[0] && high == memo->bytes[1] && memo->mode == emulate->mode + 1u &&
+		   code->count == INSN_MAX_LENGTH)) {
+		emulate->insn = &memo->insn;
+		return EMULATE_DONE;
+	}
+	return decode(emulate, linear, access);
 }
 
 static u64 truncate_offset(u64 offset, unsigned address_size)
 {
-	if (likely(address_size == 8))
+	if (address_size == 8)
 		return offset;
 	return address_size == 4 ? (u32)offset : (u16)offset;
 }
 
-static u64 effective_offset(const struct emulate *emulate)
+static u64 effective_offset(const struct emulate *emulate, const struct insn *insn)
 {
-	const struct insn *insn = &emulate->insn;
 	u64 offset = insn->displacement;
 
 	if (insn->base < CPU_GPR_COUNT)
@@ -59,7 +99,7 @@ static u64 effective_offset(const struct emulate *emulate)
 		offset += emulate->rip + insn->length;
 	if (insn->index != INSN_NO_REG)
 		offset += emulate->gpr[insn->index] << insn->scale;
-	if (unlikely(insn->op >= INSN_BT && insn->op <= INSN_BTC) && insn->form == INSN_RM_REG) {
+	if (insn->form == INSN_RM_REG && insn->op >= INSN_BT && insn->op <= INSN_BTC) {
 		/* A bit string: the register counts bits from the operand, either way. */
 		unsigned shift = 64 - 8 * insn->operand_size;
 		s64 bit = (s64)(emulate->gpr[insn->reg] << shift) >> shift;
@@ -76,17 +116,29 @@ static u64 effective_offset(const struct emulate *emulate)
  * The processor has walked the tables already, for the byte that it reported. If the operand starts there and stays on
  * the page, and the processor checked for as much as we are going to do, that is its address.
  */
-static enum emulate_outcome locate(struct emulate *emulate, struct operand *operand)
+static inline enum emulate_outcome locate(struct emulate *emulate, const struct insn *insn,
+					  struct operand *operand)
 {
-	const struct insn *insn = &emulate->insn;
-	u64 offset = effective_offset(emulate), linear = offset;
 	unsigned size = insn->memory_size;
+	u64 offset, linear;
 
-	if (unlikely(emulate->mode != CPU_MODE_64 || insn->segment >= SEG_FS)) {
-		struct emulate_segment segment;
+	if (likely(insn->plain)) {
+		offset = insn->displacement;
+		if (insn->base < CPU_GPR_COUNT)
+			offset += emulate->gpr[insn->base];
+		else if (insn->base == INSN_BASE_RIP)
+			offset += emulate->rip + insn->length;
+		if (unlikely(insn->index != INSN_NO_REG))
+			offset += emulate->gpr[insn->index] << insn->scale;
+		linear = offset;
+	} else {
+		offset = linear = effective_offset(emulate, insn);
+		if (emulate->mode != CPU_MODE_64 || insn->segment >= SEG_FS) {
+			struct emulate_segment segment;
 
-		emulate->ops->segment(emulate->context, insn->segment, &segment);
-		linear += segment.base;
+			emulate->ops->segment(emulate->context, insn->segment, &segment);
+			linear += segment.base;
+		}
 	}
 	if (unlikely(((linear ^ emulate->fault_gpa) & PAGE_MASK) || (linear & PAGE_MASK) + size > PAGE_SIZE ||
 		     (insn->access & ~emulate->fault_access)))
@@ -110,17 +162,20 @@ static u64 swap_bytes(u64 value, unsigned size)
 }
 
 /* Loads: op reg, memory. */
-static enum emulate_outcome load(struct emulate *emulate, const struct operand *operand)
+static inline enum emulate_outcome load(struct emulate *emulate, const struct insn *insn,
+					const struct operand *operand)
 {
-	const struct insn *insn = &emulate->insn;
 	unsigned size = insn->operand_size;
-	u64 value = 0;
+	u64 value;
 	enum emulate_outcome outcome = operand_read(emulate, operand, &value);
 
 	if (unlikely(outcome != EMULATE_DONE))
 		return outcome;
+	if (likely(insn->op == INSN_MOV)) {
+		gpr_write(emulate, insn->reg, size, value);
+		return EMULATE_DONE;
+	}
 	switch (insn->op) {
-	case INSN_MOV:
 	case INSN_MOVZX:
 		break;
 	case INSN_MOVSX:
@@ -142,9 +197,9 @@ static enum emulate_outcome load(struct emulate *emulate, const struct operand *
 }
 
 /* Stores that do not read. */
-static enum emulate_outcome store(struct emulate *emulate, const struct operand *operand)
+static inline enum emulate_outcome store(struct emulate *emulate, const struct insn *insn,
+					 const struct operand *operand)
 {
-	const struct insn *insn = &emulate->insn;
 	unsigned size = insn->operand_size;
 	u64 value;
 
@@ -163,7 +218,7 @@ static enum emulate_outcome store(struct emulate *emulate, const struct operand 
  */
 static u64 compare_exchange(const struct emulate *emulate, u64 old, u64 *accumulator, u64 *rflags)
 {
-	const struct insn *insn = &emulate->insn;
+	const struct insn *insn = emulate->insn;
 
 	if (insn->op == INSN_CMPXCHG8B) {
 		u64 expected = (u64)(u32)emulate->gpr[RDX] << 32 | (u32)emulate->gpr[RAX];
@@ -181,18 +236,18 @@ static void finish_compare_exchange(struct emulate *emulate, u64 old)
 {
 	if (emulate->rflags & RFLAGS_ZF)
 		return;
-	if (emulate->insn.op == INSN_CMPXCHG8B) {
+	if (emulate->insn->op == INSN_CMPXCHG8B) {
 		emulate->gpr[RAX] = (u32)old;
 		emulate->gpr[RDX] = old >> 32;
 	} else {
-		gpr_write(emulate, RAX, emulate->insn.operand_size, old);
+		gpr_write(emulate, RAX, emulate->insn->operand_size, old);
 	}
 }
 
 /* op memory, reg | memory, immediate | memory: one read, then one write unless it only tests. */
-static enum emulate_outcome modify(struct emulate *emulate, const struct operand *operand)
+static __attribute__((noinline)) enum emulate_outcome modify(struct emulate *emulate, const struct insn *insn,
+							     const struct operand *operand)
 {
-	const struct insn *insn = &emulate->insn;
 	unsigned size = insn->operand_size;
 	u64 old = 0, result, source, rflags = emulate->rflags, accumulator = 0;
 	enum emulate_outcome outcome = operand_read(emulate, operand, &old);
@@ -237,30 +292,38 @@ static enum emulate_outcome modify(struct emulate *emulate, const struct operand
 	return EMULATE_DONE;
 }
 
-static enum emulate_outcome execute(struct emulate *emulate)
+/* What has no explicit operand, or does nothing with it. */
+static __attribute__((noinline)) enum emulate_outcome execute_implicit(struct emulate *emulate)
 {
-	const struct insn *insn = &emulate->insn;
+	switch (emulate->insn->op) {
+	case INSN_NOP:
+		emulate_advance(emulate);
+		return EMULATE_DONE;
+	case INSN_INS:
+	case INSN_OUTS:
+		return emulate_refuse(emulate, REFUSAL_PORT_TO_DEVICE);
+	default:
+		return emulate_string(emulate);
+	}
+}
+
+static inline enum emulate_outcome execute(struct emulate *emulate)
+{
+	const struct insn *insn = emulate->insn;
 	enum emulate_outcome outcome;
 	struct operand operand;
 
-	if (unlikely(insn->form == INSN_STRING)) {
-		if (insn->op == INSN_INS || insn->op == INSN_OUTS)
-			return emulate_refuse(emulate, REFUSAL_PORT_TO_DEVICE);
-		return emulate_string(emulate);
-	}
-	if (unlikely(insn->op == INSN_NOP)) {
-		emulate_advance(emulate);
-		return EMULATE_DONE;
-	}
-	outcome = locate(emulate, &operand);
+	if (unlikely(!insn->plain) && (insn->form == INSN_STRING || insn->op == INSN_NOP))
+		return execute_implicit(emulate);
+	outcome = locate(emulate, insn, &operand);
 	if (unlikely(outcome != EMULATE_DONE))
 		return outcome;
 	if (insn->form == INSN_REG_RM)
-		outcome = load(emulate, &operand);
+		outcome = load(emulate, insn, &operand);
 	else if (insn->access == INSN_WRITES)
-		outcome = store(emulate, &operand);
+		outcome = store(emulate, insn, &operand);
 	else
-		outcome = modify(emulate, &operand);
+		outcome = modify(emulate, insn, &operand);
 	if (likely(outcome == EMULATE_DONE))
 		emulate_advance(emulate);
 	return outcome;
@@ -284,7 +347,7 @@ enum emulate_outcome emulate_port_string(struct emulate *emulate)
 	emulate->rflags_changed = false;
 	outcome = fetch_and_decode(emulate);
 	if (outcome == EMULATE_DONE) {
-		if (emulate->insn.op != INSN_INS && emulate->insn.op != INSN_OUTS)
+		if (emulate->insn->op != INSN_INS && emulate->insn->op != INSN_OUTS)
 			return emulate_refuse(emulate, REFUSAL_PORT);
 		outcome = emulate_string(emulate);
 	}
@@ -295,7 +358,7 @@ void emulate_reason(const struct emulate *emulate, char *text, size_t size)
 {
 	switch ((enum emulate_refusal)emulate->refusal) {
 	case REFUSAL_INSN:
-		insn_reason(&emulate->insn, text, size);
+		insn_reason(emulate->insn, text, size);
 		break;
 	case REFUSAL_FETCH:
 		snprintf(text, size, "the instruction or its page tables are not in RAM");

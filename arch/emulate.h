@@ -53,6 +53,19 @@ struct emulate_ops {
 	void (*segment)(void *context, enum cpu_segment segment, struct emulate_segment *out);
 };
 
+/*
+ * Instructions decoded before, found again by their bytes: the decoder's answer depends on nothing else. Drivers touch
+ * devices from few places, so that nearly every exit skips decoding.
+ */
+#define EMULATE_MEMO_SIZE 32
+struct emulate_memo {
+	u64 bytes[2]; /* 16 bytes at RIP, all of them compared */
+	u64 mode;     /* enum cpu_mode + 1; 0: empty */
+	struct insn insn;
+};
+static_assert(sizeof(struct emulate_memo) == 64, "one cache line an entry");
+
+/* One a vCPU, kept from exit to exit. Zero-initialise. */
 struct emulate {
 	/* The CPU, in and out. */
 	u64 *gpr; /* CPU_GPR_COUNT, SDM order; RSP included */
@@ -72,8 +85,10 @@ struct emulate {
 	bool rflags_changed;
 	u8 refusal; /* private: what emulate_reason says */
 	struct emulate_exception exception;
-	struct insn insn;
+	const struct insn *insn; /* in `memo` */
 	struct guest_code code;
+
+	struct emulate_memo memo[EMULATE_MEMO_SIZE];
 };
 
 /*

@@ -18,7 +18,7 @@ enum emulate_refusal { REFUSAL_INSN, REFUSAL_FETCH, REFUSAL_TABLES, REFUSAL_PORT
 /* Cut at a page boundary into `first` bytes and size - first bytes; first == size: not cut. */
 struct operand {
 	u64 gpa, next_gpa;
-	u8 size, first;
+	unsigned size, first;
 };
 
 enum emulate_outcome emulate_raise(struct emulate *emulate, u8 vector, u32 error_code);
@@ -84,7 +84,7 @@ enum emulate_outcome emulate_string(struct emulate *emulate);
 /* RIP behind the instruction. */
 static inline void emulate_advance(struct emulate *emulate)
 {
-	u64 rip = emulate->rip + emulate->insn.length;
+	u64 rip = emulate->rip + emulate->insn->length;
 
 	emulate->rip = emulate->mode == CPU_MODE_64 ? rip : (u32)rip;
 }

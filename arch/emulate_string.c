@@ -19,14 +19,14 @@ struct pointer {
 
 static u64 pointer_offset(const struct emulate *emulate, const struct pointer *pointer)
 {
-	return gpr_read(emulate, pointer->reg, emulate->insn.address_size);
+	return gpr_read(emulate, pointer->reg, emulate->insn->address_size);
 }
 
 static enum emulate_outcome pointer_locate(struct emulate *emulate, struct pointer *pointer,
 					   struct operand *operand)
 {
 	u64 offset = pointer_offset(emulate, pointer);
-	unsigned size = emulate->insn.operand_size;
+	unsigned size = emulate->insn->operand_size;
 	enum emulate_outcome outcome;
 
 	/* Segment limits are checked per access; 64-bit mode has none, and a page is canonical as a whole. */
@@ -73,7 +73,7 @@ static enum emulate_outcome element_write(struct emulate *emulate, const struct 
 /* One iteration's accesses and its result in rAX or the flags. */
 static enum emulate_outcome iterate(struct emulate *emulate, struct pointer *source, struct pointer *target)
 {
-	const struct insn *insn = &emulate->insn;
+	const struct insn *insn = emulate->insn;
 	unsigned size = insn->operand_size;
 	enum emulate_outcome outcome = EMULATE_DONE;
 	struct operand from = { 0 }, to = { 0 };
@@ -113,20 +113,20 @@ static enum emulate_outcome iterate(struct emulate *emulate, struct pointer *sou
 
 static void step_pointer(struct emulate *emulate, const struct pointer *pointer)
 {
-	u64 step = emulate->insn.operand_size;
+	u64 step = emulate->insn->operand_size;
 
 	if (!pointer->access)
 		return;
 	if (emulate->rflags & RFLAGS_DF)
 		step = -step;
-	gpr_write(emulate, pointer->reg, emulate->insn.address_size,
-		  gpr_read(emulate, pointer->reg, emulate->insn.address_size) + step);
+	gpr_write(emulate, pointer->reg, emulate->insn->address_size,
+		  gpr_read(emulate, pointer->reg, emulate->insn->address_size) + step);
 }
 
 /* After an iteration of a repeated instruction: is it over? */
 static bool repeat_ends(struct emulate *emulate)
 {
-	const struct insn *insn = &emulate->insn;
+	const struct insn *insn = emulate->insn;
 	u64 count = gpr_read(emulate, RCX, insn->address_size) - 1;
 
 	gpr_write(emulate, RCX, insn->address_size, count);
@@ -139,7 +139,7 @@ static bool repeat_ends(struct emulate *emulate)
 
 enum emulate_outcome emulate_string(struct emulate *emulate)
 {
-	const struct insn *insn = &emulate->insn;
+	const struct insn *insn = emulate->insn;
 	bool uses_source = insn->op == INSN_MOVS || insn->op == INSN_CMPS || insn->op == INSN_LODS ||
 			   insn->op == INSN_OUTS;
 	bool uses_target = insn->op != INSN_LODS && insn->op != INSN_OUTS;

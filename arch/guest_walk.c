@@ -70,84 +70,62 @@ void *guest_ram(struct guest_paging *paging, u64 gpa, u64 size, bool write)
 	return paging->window.host + offset;
 }
 
-/* A paging-structure entry; it is naturally aligned, so that one read cannot see half of a change. */
-static inline const u64 *entry_at(struct guest_paging *paging, u64 gpa)
-{
-	u64 offset = gpa - paging->window.first;
-
-	/* Windows are made of whole pages, so that a first byte inside means that all eight are. */
-	if (likely(offset < paging->window.size))
-		return (const u64 *)(paging->window.host + offset);
-	return guest_ram(paging, gpa, sizeof(u64), false);
-}
-
 static u64 reserved_address_bits(const struct guest_paging *paging)
 {
 	return PTE_FRAME & (~0ull << paging->physical_bits);
 }
 
+/* What the fast walk knows at its end. */
+struct fast_walk {
+	u64 gpa, page_size, leaf;
+};
+
 /*
  * Returns true if the walk ended in a page that needs no thought. Entries are followed before they are judged: a frame
- * of an absent entry is some address, and reading guest RAM at some address does no harm.
+ * of an absent entry is some address, and reading guest RAM at some address does no harm. An address with reserved bits
+ * is outside of the window, so that only the last entry's are left to be looked at, by the caller.
  */
-static inline bool walk_fast(struct guest_paging *paging, u64 linear, unsigned access,
-			     struct walk_result *result)
+static inline __attribute__((always_inline)) bool walk_fast(const struct guest_paging *paging, u64 linear,
+							    unsigned access, struct fast_walk *fast)
 {
-	u64 all, any, need = PTE_P | PTE_A, refuse, entry, page_size;
-	const u64 *at;
+	const u64 first = paging->window.first, size = paging->window.size;
+	const u8 *host = paging->window.host;
+	u64 all = ~0ull, any = 0, entry = paging->cr3, mask = PAGE_MASK;
 
-	at = entry_at(paging, (paging->cr3 & PTE_FRAME) | (linear >> 39 & 0x1ff) << 3);
-	if (unlikely(!at))
-		return false;
-	entry = __atomic_load_n(at, __ATOMIC_RELAXED);
-	all = any = entry;
-	if (unlikely(entry & PTE_PS))
-		return false;
+#pragma GCC unroll 4
+	for (unsigned shift = 36; shift >= 9; shift -= 9) {
+		u64 offset = (entry & PTE_FRAME) + (linear >> shift & 0xff8) - first;
 
-	at = entry_at(paging, (entry & PTE_FRAME) | (linear >> 30 & 0x1ff) << 3);
-	if (unlikely(!at))
-		return false;
-	entry = __atomic_load_n(at, __ATOMIC_RELAXED);
-	all &= entry;
-	any |= entry;
-	if (unlikely(entry & PTE_PS))
-		return false;
-
-	at = entry_at(paging, (entry & PTE_FRAME) | (linear >> 21 & 0x1ff) << 3);
-	if (unlikely(!at))
-		return false;
-	entry = __atomic_load_n(at, __ATOMIC_RELAXED);
-	all &= entry;
-	any |= entry;
-	page_size = 2 * MiB;
-	if (!(entry & PTE_PS)) {
-		at = entry_at(paging, (entry & PTE_FRAME) | (linear >> 12 & 0x1ff) << 3);
-		if (unlikely(!at))
+		/* Windows are made of whole pages: a first byte inside means that all eight are. */
+		if (unlikely(offset >= size))
 			return false;
-		entry = __atomic_load_n(at, __ATOMIC_RELAXED);
+		entry = __atomic_load_n((const u64 *)(host + offset), __ATOMIC_RELAXED);
 		all &= entry;
 		any |= entry;
-		page_size = PAGE_SIZE;
-	} else if (unlikely(entry & BITS(20, 13))) {
-		return false;
-	}
-
-	refuse = reserved_address_bits(paging) | PTE_XD;
-	if (!(access & GUEST_FETCH) && (paging->efer & EFER_NXE))
-		refuse &= ~PTE_XD;
-	if (access & GUEST_USER)
-		need |= PTE_US;
-	else if (unlikely((all & PTE_US) && (paging->cr4 & (CR4_SMEP | CR4_SMAP))))
-		return false;
-	if (access & GUEST_WRITE) {
-		need |= PTE_RW;
-		if (!(entry & PTE_D))
+		if (shift > 18 && unlikely(entry & PTE_PS))
 			return false;
+		if (shift == 18 && (entry & PTE_PS)) {
+			if (unlikely(entry & BITS(20, 13)))
+				return false;
+			mask = 2 * MiB - 1;
+			break;
+		}
 	}
-	if (unlikely((all & need) != need || (any & refuse)))
+	if (unlikely((all & (PTE_P | PTE_A)) != (PTE_P | PTE_A)))
 		return false;
-	result->gpa = (entry & PTE_FRAME & -page_size) | (linear & (page_size - 1));
-	result->page_size = page_size;
+	if (access & GUEST_USER) {
+		if (unlikely(!(all & PTE_US)))
+			return false;
+	} else if (unlikely((all & PTE_US) && (paging->cr4 & (CR4_SMEP | CR4_SMAP)))) {
+		return false;
+	}
+	if ((access & GUEST_WRITE) && unlikely(!(all & PTE_RW) || !(entry & PTE_D)))
+		return false;
+	if (unlikely(any & PTE_XD) && ((access & GUEST_FETCH) || !(paging->efer & EFER_NXE)))
+		return false;
+	fast->gpa = (entry & PTE_FRAME & ~mask) | (linear & mask);
+	fast->page_size = mask + 1;
+	fast->leaf = entry;
 	return true;
 }
 
@@ -335,9 +313,15 @@ static enum walk_status walk_slow(struct guest_paging *paging, u64 linear, unsig
 enum walk_status guest_walk(struct guest_paging *paging, u64 linear, unsigned access,
 			    struct walk_result *result)
 {
-	if (likely(paging->efer & EFER_LMA)) {
-		if (likely(walk_fast(paging, linear, access, result)))
+	struct fast_walk fast;
+
+	if (paging->efer & EFER_LMA) {
+		if (walk_fast(paging, linear, access, &fast) &&
+		    !(fast.leaf & reserved_address_bits(paging))) {
+			result->gpa = fast.gpa;
+			result->page_size = fast.page_size;
 			return WALK_OK;
+		}
 	} else {
 		linear = (u32)linear;
 		if (!(paging->cr0 & CR0_PG)) {
@@ -349,36 +333,43 @@ enum walk_status guest_walk(struct guest_paging *paging, u64 linear, unsigned ac
 	return walk_slow(paging, linear, access, result);
 }
 
-enum walk_status guest_fetch(struct guest_paging *paging, u64 linear, unsigned access, enum cpu_mode mode,
-			     struct guest_code *code, struct walk_result *result)
+enum walk_status guest_fetch_more(struct guest_paging *paging, u64 linear, unsigned access,
+				  struct guest_code *code, struct walk_result *fault)
 {
-	unsigned count = code->count, room;
-	enum walk_status status;
+	enum walk_status status = guest_walk(paging, linear, access | GUEST_FETCH, fault);
+	unsigned room;
 	const u8 *from;
 
-	linear += count;
-	if (mode != CPU_MODE_64)
-		linear = (u32)linear;
-	status = guest_walk(paging, linear, access, result);
-	if (unlikely(status != WALK_OK)) {
-		result->gpa = linear;
+	if (status != WALK_OK) {
+		fault->gpa = linear;
 		return status;
 	}
-	room = PAGE_SIZE - (result->gpa & PAGE_MASK);
-	if (likely(count == 0 && room >= 16)) {
-		from = guest_ram(paging, result->gpa, 16, false);
-		if (!from)
-			return WALK_NO_MEMORY;
-		__builtin_memcpy(code->bytes, from, 16);
-		code->count = INSN_MAX_LENGTH;
-		return WALK_OK;
-	}
-	room = MIN(room, INSN_MAX_LENGTH - count);
-	from = guest_ram(paging, result->gpa, room, false);
+	room = MIN(PAGE_SIZE - (fault->gpa & PAGE_MASK), INSN_MAX_LENGTH - code->count);
+	from = guest_ram(paging, fault->gpa, room, false);
 	if (!from)
 		return WALK_NO_MEMORY;
 	for (unsigned i = 0; i < room; i++)
-		code->bytes[count + i] = from[i];
-	code->count = count + room;
+		code->bytes[code->count + i] = from[i];
+	code->count += room;
 	return WALK_OK;
+}
+
+enum walk_status guest_fetch(struct guest_paging *paging, u64 linear, unsigned access,
+			     struct guest_code *code, struct walk_result *fault)
+{
+	struct fast_walk fast;
+
+	if (likely((paging->efer & EFER_LMA) && (linear & PAGE_MASK) <= PAGE_SIZE - 16 &&
+		   walk_fast(paging, linear, (access & GUEST_USER) | GUEST_FETCH, &fast))) {
+		u64 offset = fast.gpa - paging->window.first;
+
+		/* A page in the window has no reserved address bits. */
+		if (likely(offset < paging->window.size)) {
+			__builtin_memcpy(code->bytes, paging->window.host + offset, 16);
+			code->count = INSN_MAX_LENGTH;
+			return WALK_OK;
+		}
+	}
+	code->count = 0;
+	return guest_fetch_more(paging, linear, access, code, fault);
 }

@@ -15,7 +15,7 @@
 #include "arch/decode.h"
 #include "mm/types.h"
 
-/* A stretch of guest RAM that is contiguous in the hypervisor's memory too. {0}: none. */
+/* Whole pages of guest RAM that are contiguous in the hypervisor's memory too. {0}: none. */
 struct guest_window {
 	u64 first, size; /* gpa, bytes */
 	u8 *host;
@@ -37,13 +37,13 @@ struct guest_paging {
 	void *context;
 };
 
-/* Kind of access: one of the first three, and what qualifies it. READ is 0. */
+/* Kind of access: none or one of WRITE and FETCH, and what qualifies it. */
 enum guest_access {
 	GUEST_READ = 0,
-	GUEST_WRITE = 1,
-	GUEST_FETCH = 2,
-	GUEST_USER = 4, /* made at CPL 3 */
-	GUEST_AC = 8,	/* RFLAGS.AC is set and the access is explicit: SMAP does not apply */
+	GUEST_FETCH = 1,
+	GUEST_WRITE = 2, /* R/W and U/S of a paging-structure entry: what the access needs */
+	GUEST_USER = 4,	 /* made at CPL 3 */
+	GUEST_AC = 8,	 /* RFLAGS.AC is set and the access is explicit: SMAP does not apply */
 };
 
 enum walk_status {
@@ -72,18 +72,21 @@ enum walk_status guest_walk(struct guest_paging *paging, u64 linear, unsigned ac
  */
 void *guest_ram(struct guest_paging *paging, u64 gpa, u64 size, bool write);
 
-/* Instruction bytes, copied once. {0}-initialise `count`; bytes beyond it are undefined but readable. */
+/* Instruction bytes, copied once. Those beyond `count` are undefined but readable. */
 struct guest_code {
-	u8 bytes[INSN_BUFFER];
+	u8 bytes[INSN_BUFFER] __attribute__((aligned(8)));
 	unsigned count;
 };
 
 /*
- * Append the bytes that follow the `count` ones of the instruction at `linear`, up to 15 in total or to the end of the
- * page, whichever comes first: call once, and again if the decoder answers INSN_MORE. `access` is GUEST_FETCH, plus
- * GUEST_USER at CPL 3. On WALK_FAULT `fault->gpa` is the linear address for CR2.
+ * Fetch at `linear` (already truncated to 32 bits outside 64-bit mode): 15 bytes, or fewer if the page ends before.
+ * guest_fetch_more appends what is still missing of the 15, from the page after, if the decoder answers INSN_MORE;
+ * its `linear` is count bytes further on. `access` is GUEST_USER at CPL 3, else 0. On WALK_FAULT `fault->gpa` is the
+ * linear address for CR2.
  */
-enum walk_status guest_fetch(struct guest_paging *paging, u64 linear, unsigned access, enum cpu_mode mode,
+enum walk_status guest_fetch(struct guest_paging *paging, u64 linear, unsigned access,
 			     struct guest_code *code, struct walk_result *fault);
+enum walk_status guest_fetch_more(struct guest_paging *paging, u64 linear, unsigned access,
+				  struct guest_code *code, struct walk_result *fault);
 
 #endif
