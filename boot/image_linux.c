@@ -119,7 +119,7 @@ bool image_linux_check(const u8 *data, u64 size, struct image_error *error)
 			"bzImage: found init_size 0x%x at offset 0x260, expected 0x%lx (syssize) or more",
 			image_u32(data + HDR_INIT_SIZE), system);
 	align = image_u32(data + HDR_KERNEL_ALIGNMENT);
-	if (align == 0 || !IS_ALIGNED(align, align & -align))
+	if (align == 0 || (align & (align - 1)) != 0)
 		return image_fail(
 			error,
 			"bzImage: found kernel_alignment 0x%x at offset 0x230, expected a power of two",
