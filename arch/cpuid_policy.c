@@ -196,7 +196,7 @@ static struct cpuid special(const struct vcpu *vcpu, u32 leaf, u32 subleaf)
 
 #define SPECIAL_LEAVES (B(1) | B(4) | B(7) | B(0xb) | B(0xd))
 
-bool exit_cpuid(struct vcpu *vcpu)
+void exit_cpuid(struct vcpu *vcpu)
 {
 	/* "SluiceSluice": no paravirtual interface beyond the name. */
 	static const struct cpuid hypervisor = { CPUID_HYPERVISOR, 0x69756c53, 0x6c536563, 0x65636975 };
@@ -218,5 +218,5 @@ bool exit_cpuid(struct vcpu *vcpu)
 	vcpu->gpr[RCX] = r.ecx;
 	vcpu->gpr[RDX] = r.edx;
 	vcpu_skip_instruction(vcpu);
-	return true;
+	return;
 }

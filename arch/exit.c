@@ -8,33 +8,30 @@
 #include "arch/vcpu_internal.h"
 #include "mm/log.h"
 
-static bool exit_external_interrupt(struct vcpu *vcpu)
+static void exit_external_interrupt(struct vcpu *vcpu)
 {
 	const struct vm *vm = vcpu->vm;
 
 	if (vm->config.ops->host_interrupt)
 		vm->config.ops->host_interrupt(vm->config.board,
 					       INTERRUPTION_VECTOR(vmread(VMCS_EXIT_INTERRUPTION)));
-	return true;
 }
 
-static bool exit_triple_fault(struct vcpu *vcpu)
+static void exit_triple_fault(struct vcpu *vcpu)
 {
 	vm_fault(vcpu->vm, "triple fault at rip 0x%llx", (unsigned long long)vmread(VMCS_GUEST_RIP));
 	if (vcpu->vm->stop == VM_FAULT)
 		vcpu->vm->stop = VM_TRIPLE_FAULT;
-	return true;
 }
 
 /* Windows: inject_pending() decides afresh. */
-static bool exit_window(struct vcpu *vcpu)
+static void exit_window(struct vcpu *vcpu)
 {
 	vcpu->todo |= TODO_EVENT;
-	return true;
 }
 
 /* Time is looked at before every entry, so that nothing is left to do here. */
-static bool exit_preemption_timer(struct vcpu *vcpu)
+static void exit_preemption_timer(struct vcpu *vcpu)
 {
 	bool halted = vmread(VMCS_GUEST_ACTIVITY) == ACTIVITY_HLT;
 
@@ -42,10 +39,9 @@ static bool exit_preemption_timer(struct vcpu *vcpu)
 	if (halted && !(vmread(VMCS_GUEST_RFLAGS) & RFLAGS_IF) && !vcpu->nmi_pending)
 		vm_fault(vcpu->vm, "halted for good at rip 0x%llx: HLT with interrupts off",
 			 (unsigned long long)vmread(VMCS_GUEST_RIP));
-	return true;
 }
 
-static bool exit_vmcall(struct vcpu *vcpu)
+static void exit_vmcall(struct vcpu *vcpu)
 {
 	const struct vm *vm = vcpu->vm;
 
@@ -53,38 +49,33 @@ static bool exit_vmcall(struct vcpu *vcpu)
 	if (!vm->config.ops->hypercall || !vm->config.ops->hypercall(vm->config.board, vcpu))
 		vcpu->gpr[RAX] = (u64)-1000;
 	vcpu_skip_instruction(vcpu);
-	return true;
 }
 
 /* Caches are coherent for a guest without devices of its own: nothing must be written back for it. */
-static bool exit_wbinvd(struct vcpu *vcpu)
+static void exit_wbinvd(struct vcpu *vcpu)
 {
 	vcpu_skip_instruction(vcpu);
-	return true;
 }
 
 /* VMX, SMX, MONITOR, RDPMC and their like are not in the guest's CPUID. */
-static bool exit_undefined(struct vcpu *vcpu)
+static void exit_undefined(struct vcpu *vcpu)
 {
 	inject_ud(vcpu);
-	return true;
 }
 
 /* No performance counters: CPUID leaf 0xa says none. */
-static bool exit_rdpmc(struct vcpu *vcpu)
+static void exit_rdpmc(struct vcpu *vcpu)
 {
 	inject_gp(vcpu);
-	return true;
 }
 
-static bool exit_init(struct vcpu *vcpu)
+static void exit_init(struct vcpu *vcpu)
 {
 	(void)vcpu;
 	log_warn("a physical INIT arrived and was ignored");
-	return true;
 }
 
-static bool exit_ept_misconfiguration(struct vcpu *vcpu)
+static void exit_ept_misconfiguration(struct vcpu *vcpu)
 {
 	u64 gpa = vmread(VMCS_GUEST_PHYSICAL_ADDRESS);
 	unsigned level;
@@ -92,20 +83,18 @@ static bool exit_ept_misconfiguration(struct vcpu *vcpu)
 
 	vm_fault(vcpu->vm, "EPT misconfiguration at gpa 0x%llx: entry 0x%llx at level %u",
 		 (unsigned long long)gpa, (unsigned long long)entry, level);
-	return true;
 }
 
-static bool exit_entry_failure(struct vcpu *vcpu)
+static void exit_entry_failure(struct vcpu *vcpu)
 {
 	vm_fault(vcpu->vm,
 		 "VM entry refused the guest's state: reason 0x%llx, qualification 0x%llx, rip 0x%llx",
 		 (unsigned long long)vmread(VMCS_EXIT_REASON),
 		 (unsigned long long)vmread(VMCS_EXIT_QUALIFICATION),
 		 (unsigned long long)vmread(VMCS_GUEST_RIP));
-	return true;
 }
 
-static bool exit_unexpected(struct vcpu *vcpu)
+static void exit_unexpected(struct vcpu *vcpu)
 {
 	u64 reason = vmread(VMCS_EXIT_REASON);
 
@@ -113,7 +102,6 @@ static bool exit_unexpected(struct vcpu *vcpu)
 		 (unsigned long long)reason, vcpu_exit_name(reason),
 		 (unsigned long long)vmread(VMCS_EXIT_QUALIFICATION),
 		 (unsigned long long)vmread(VMCS_GUEST_RIP));
-	return true;
 }
 
 static const struct {
@@ -162,6 +150,23 @@ static const struct {
 	[REASON_XSETBV] = { exit_xsetbv, "XSETBV" },
 	[REASON_APIC_WRITE] = { exit_apic_write, "APIC write" },
 	[REASON_VMFUNC] = { exit_undefined, "VMFUNC" },
+	/* What no control that is set can cause. */
+	[5 ... 6] = { exit_unexpected, "SMI" },
+	[REASON_HLT] = { exit_unexpected, "HLT" },
+	[REASON_INVLPG] = { exit_unexpected, "INVLPG" },
+	[REASON_RDTSC] = { exit_unexpected, "RDTSC" },
+	[17] = { exit_unexpected, "RSM" },
+	[REASON_MOV_DR] = { exit_unexpected, "debug register" },
+	[35] = { exit_unexpected, NULL },
+	[37] = { exit_unexpected, "monitor trap flag" },
+	[38] = { exit_unexpected, NULL },
+	[REASON_PAUSE] = { exit_unexpected, "PAUSE" },
+	[42] = { exit_unexpected, NULL },
+	[REASON_TPR_BELOW_THRESHOLD] = { exit_unexpected, "TPR below threshold" },
+	[46 ... 47] = { exit_unexpected, "descriptor table" },
+	[REASON_RDTSCP] = { exit_unexpected, "RDTSCP" },
+	[57 ... 58] = { exit_unexpected, "RDRAND or INVPCID" },
+	[60 ... EXIT_REASONS - 1] = { exit_unexpected, NULL },
 };
 
 const char *vcpu_exit_name(unsigned reason)
@@ -173,29 +178,33 @@ const char *vcpu_exit_name(unsigned reason)
  * The earliest of the guest's and the devices' deadlines into the preemption timer. Rounded up: a tick that comes a little
  * late is handled once, one that comes early would be an exit for nothing.
  */
-static void set_timer(struct vcpu *vcpu, u64 now)
+static inline void set_timer(struct vcpu *vcpu, u64 now)
 {
-	u64 guest = lapic_deadline(&vcpu->lapic);
-	u64 deadline = guest == LAPIC_NEVER ? LAPIC_NEVER : guest - vcpu->tsc_offset;
-	u64 ticks = 0;
+	u64 ticks = ((vcpu->deadline - now) >> vcpu->timer_shift) + 1;
 
-	deadline = MIN(deadline, vcpu->device_deadline);
-	if (deadline > now)
-		ticks = ((deadline - now) >> vcpu->timer_shift) + 1;
 	vmwrite(VMCS_PREEMPTION_TIMER, MIN(ticks, 0xffffffffull));
 }
 
-static void run_timers(struct vcpu *vcpu, u64 now)
+/* Guest TSC to host TSC. */
+static inline u64 guest_deadline(const struct vcpu *vcpu)
+{
+	u64 deadline = lapic_deadline(&vcpu->lapic);
+
+	return likely(deadline != LAPIC_NEVER) ? deadline - vcpu->tsc_offset : LAPIC_NEVER;
+}
+
+/* Something is due. What is due at once again must not keep the guest from its next instruction: it waits a tick. */
+static __attribute__((noinline)) void run_timers(struct vcpu *vcpu, u64 now)
 {
 	const struct vm *vm = vcpu->vm;
 
-	if (now + vcpu->tsc_offset >= lapic_deadline(&vcpu->lapic))
+	if (now >= guest_deadline(vcpu))
 		lapic_timer_run(&vcpu->lapic, now + vcpu->tsc_offset);
 	if (now >= vcpu->device_deadline || (vcpu->todo & TODO_TIMERS)) {
 		vcpu->todo &= ~TODO_TIMERS;
-		vcpu->device_deadline =
-			vm->config.ops->timers ? vm->config.ops->timers(vm->config.board, now) : ~0ull;
+		vcpu->device_deadline = vm->config.ops->timers ? vm->config.ops->timers(vm->config.board, now) : ~0ull;
 	}
+	vcpu->deadline = MAX(MIN(guest_deadline(vcpu), vcpu->device_deadline), now + 1);
 }
 
 static void load_eoi_exit(struct vcpu *vcpu)
@@ -204,9 +213,16 @@ static void load_eoi_exit(struct vcpu *vcpu)
 		vmwrite((enum vmcs_field)(VMCS_EOI_EXIT_BITMAP_0 + 2 * i), lapic_eoi_exit(&vcpu->lapic, i));
 }
 
-/* What the exit left to be done, in an order in which nothing undoes what another one did. */
-static void do_todo(struct vcpu *vcpu)
+/*
+ * What the exit left to be done, in an order in which nothing undoes what another one did. False: the machine has
+ * stopped.
+ */
+static __attribute__((noinline)) bool do_todo(struct vcpu *vcpu, u64 now)
 {
+	if (vcpu->todo & TODO_TIMERS)
+		run_timers(vcpu, now);
+	if (vcpu->todo & TODO_STOP)
+		return false;
 	if (vcpu->todo & TODO_APIC_MODE)
 		vmcs_set_apic_mode(vcpu);
 	if ((vcpu->todo & TODO_EOI_EXIT) && vcpu->apicv)
@@ -219,20 +235,24 @@ static void do_todo(struct vcpu *vcpu)
 	vcpu->todo = 0;
 	if (event)
 		inject_pending(vcpu);
-}
-
-static bool before_entry(struct vcpu *vcpu, u64 now)
-{
-	run_timers(vcpu, now);
-	if (unlikely(vcpu->todo)) {
-		if (vcpu->todo & TODO_STOP)
-			return false;
-		do_todo(vcpu);
-	}
-	if (unlikely(vcpu->vm->ept.stale)) {
+	if (vcpu->vm->ept.stale) {
 		vmx_invept(vcpu->vm->ept.pointer);
 		vcpu->vm->ept.stale = false;
 	}
+	mem_quiescent(vcpu->vm->config.memory->core);
+	return true;
+}
+
+static inline __attribute__((always_inline)) bool before_entry(struct vcpu *vcpu, u64 now)
+{
+	u64 guest = guest_deadline(vcpu);
+
+	/* A tick that was set while this exit was handled, or one that has come. */
+	vcpu->deadline = MIN(guest, vcpu->device_deadline);
+	if (unlikely(now >= vcpu->deadline))
+		run_timers(vcpu, now);
+	if (unlikely(vcpu->todo) && !do_todo(vcpu, now))
+		return false;
 	set_timer(vcpu, now);
 	return true;
 }
@@ -241,28 +261,23 @@ u64 vmx_handle_exit(struct vcpu *vcpu)
 {
 	u64 begin = rdtsc();
 	u32 reason = vmread(VMCS_EXIT_REASON);
-	u32 vectoring = vmread(VMCS_IDT_VECTORING);
 	struct vcpu_exit *record = &vcpu->history[vcpu->history_next++ % HISTORY_SIZE];
 
+	record->reason = reason;
 	record->rip = vmread(VMCS_GUEST_RIP);
 	record->qualification = vmread(VMCS_EXIT_QUALIFICATION);
-	record->reason = reason;
+	u32 vectoring = vmread(VMCS_IDT_VECTORING);
 	if (unlikely(vectoring & INTERRUPTION_VALID))
 		inject_again(vcpu, vectoring);
-
-	u32 basic = reason & 0xffff;
-	if (unlikely(basic >= EXIT_REASONS || !exits[basic].handle))
-		exit_unexpected(vcpu);
-	else
-		exits[basic].handle(vcpu);
+	/* Bit 31: the entry failed; such exits have reasons of their own below. */
+	if (unlikely(reason >= EXIT_REASONS))
+		reason = MIN(reason & 0xffff, EXIT_REASONS - 1u);
+	exits[reason].handle(vcpu);
 
 	u64 now = rdtsc();
-	bool resume = before_entry(vcpu, now);
-	if (likely(basic < EXIT_REASONS)) {
-		vcpu->count[basic].exits++;
-		vcpu->count[basic].ticks += now - begin;
-	}
-	return !resume;
+	vcpu->count[reason].exits++;
+	vcpu->count[reason].ticks += now - begin;
+	return !before_entry(vcpu, now);
 }
 
 enum vm_stop vcpu_run(struct vcpu *vcpu)
@@ -275,27 +290,4 @@ enum vm_stop vcpu_run(struct vcpu *vcpu)
 	if (before_entry(vcpu, rdtsc()) && vmx_run(vcpu) != 0)
 		vmx_instruction_failed(vcpu->launched ? "vmresume" : "vmlaunch", (u64)vcpu->vmcs);
 	return vm->stop;
-}
-
-void vcpu_finish_instruction(struct vcpu *vcpu, u64 rip)
-{
-	vmwrite(VMCS_GUEST_RIP, rip);
-	u32 blocking = vmread(VMCS_GUEST_INTERRUPTIBILITY);
-	if (unlikely(blocking & (BLOCKING_BY_STI | BLOCKING_BY_MOV_SS)))
-		vmwrite(VMCS_GUEST_INTERRUPTIBILITY, blocking & ~(BLOCKING_BY_STI | BLOCKING_BY_MOV_SS));
-	/* A single step ends with the instruction that was carried out for the guest, as with any other. */
-	if (unlikely(vmread(VMCS_GUEST_RFLAGS) & RFLAGS_TF)) {
-		write_dr6(read_dr6() | BIT(14));
-		inject_exception(vcpu, VECTOR_DB, false, 0);
-	}
-}
-
-void vcpu_skip_instruction(struct vcpu *vcpu)
-{
-	u64 rip = vmread(VMCS_GUEST_RIP) + vmread(VMCS_EXIT_INSTRUCTION_LENGTH);
-
-	/* Outside 64-bit mode RIP has 32 bits; a wrap there is the guest's, and no VM entry accepts more. */
-	if (unlikely(rip >> 32) && vcpu_cpu_mode(vcpu) != CPU_MODE_64)
-		rip = (u32)rip;
-	vcpu_finish_instruction(vcpu, rip);
 }

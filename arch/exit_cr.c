@@ -126,7 +126,7 @@ static bool move_to_cr(struct vcpu *vcpu, unsigned cr, u64 value)
 }
 
 /* Exit qualification: SDM vol. 3, table 27-3. */
-bool exit_cr_access(struct vcpu *vcpu)
+void exit_cr_access(struct vcpu *vcpu)
 {
 	u64 qualification = vmread(VMCS_EXIT_QUALIFICATION);
 	unsigned cr = qualification & 15, gpr = qualification >> 8 & 15;
@@ -157,11 +157,11 @@ bool exit_cr_access(struct vcpu *vcpu)
 		vcpu_skip_instruction(vcpu);
 	else
 		inject_gp(vcpu);
-	return true;
+	return;
 }
 
 /* XSETBV always exits. The rules are the instruction's (SDM vol. 1, 13.3). */
-bool exit_xsetbv(struct vcpu *vcpu)
+void exit_xsetbv(struct vcpu *vcpu)
 {
 	u64 value = vcpu->gpr[RDX] << 32 | (u32)vcpu->gpr[RAX];
 	u64 allowed = vcpu->cpuid.xcr0_allowed;
@@ -172,9 +172,9 @@ bool exit_xsetbv(struct vcpu *vcpu)
 
 	if (!fine || (vmread(VMCS_GUEST_SS_RIGHTS) >> 5 & 3) != 0) {
 		inject_gp(vcpu);
-		return true;
+		return;
 	}
 	xsetbv(0, value);
 	vcpu_skip_instruction(vcpu);
-	return true;
+	return;
 }

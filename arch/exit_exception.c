@@ -18,14 +18,14 @@ static void debug_exception(struct vcpu *vcpu)
 	inject_exception(vcpu, VECTOR_DB, false, 0);
 }
 
-bool exit_exception(struct vcpu *vcpu)
+void exit_exception(struct vcpu *vcpu)
 {
 	u32 info = vmread(VMCS_EXIT_INTERRUPTION);
 
 	if (INTERRUPTION_TYPE(info) == INTERRUPTION_NMI) {
 		/* The machine's NMIs are about the machine, and the guest is all that runs on it. */
 		vcpu_inject_nmi(vcpu);
-		return true;
+		return;
 	}
 	switch (INTERRUPTION_VECTOR(info)) {
 	case VECTOR_DB:
@@ -40,14 +40,14 @@ bool exit_exception(struct vcpu *vcpu)
 		vm_fault(vcpu->vm, "exception %u exited unasked, rip 0x%llx", INTERRUPTION_VECTOR(info),
 			 (unsigned long long)vmread(VMCS_GUEST_RIP));
 	}
-	return true;
+	return;
 }
 
 /*
  * Hardware task switches exist outside 64-bit mode only, and no kernel of this century makes one on purpose. They are refused
  * by name; a guest that needs them has to be told so.
  */
-bool exit_task_switch(struct vcpu *vcpu)
+void exit_task_switch(struct vcpu *vcpu)
 {
 	static const char *const source[] = { "CALL", "IRET", "JMP", "a task gate in the IDT" };
 	u64 qualification = vmread(VMCS_EXIT_QUALIFICATION);
@@ -55,5 +55,5 @@ bool exit_task_switch(struct vcpu *vcpu)
 	vm_fault(vcpu->vm, "hardware task switch by %s to TSS selector 0x%llx, rip 0x%llx: not supported",
 		 source[qualification >> 30 & 3], (unsigned long long)(qualification & 0xffff),
 		 (unsigned long long)vmread(VMCS_GUEST_RIP));
-	return true;
+	return;
 }

@@ -16,7 +16,7 @@ static bool settle(struct vcpu *vcpu, enum mem_result result, u64 port)
 	return likely(result == MEM_OK) || vcpu_settle_unclaimed(vcpu, vcpu->vm->config.ports, port, result);
 }
 
-bool exit_io(struct vcpu *vcpu)
+void exit_io(struct vcpu *vcpu)
 {
 	const struct address_space *ports = vcpu->vm->config.ports;
 	u64 qualification = vmread(VMCS_EXIT_QUALIFICATION);
@@ -24,18 +24,18 @@ bool exit_io(struct vcpu *vcpu)
 	u64 port = IO_PORT(qualification), value;
 
 	if (unlikely(qualification & IO_STRING))
-		return vcpu_emulate_port_string(vcpu);
+		vcpu_emulate_port_string(vcpu);
 	if (qualification & IO_IN) {
 		if (!settle(vcpu, as_load(ports, &vcpu->port_cache, port, size, &value), port))
-			return true;
+			return;
 		/* A 32-bit result clears the upper half, shorter ones leave the rest of RAX alone. */
 		u64 kept = size == 4 ? 0 : vcpu->gpr[RAX] & ~mem_size_mask(size);
 		vcpu->gpr[RAX] = kept | value;
 	} else {
 		value = vcpu->gpr[RAX] & mem_size_mask(size);
 		if (!settle(vcpu, as_store(ports, &vcpu->port_cache, port, size, value), port))
-			return true;
+			return;
 	}
 	vcpu_skip_instruction(vcpu);
-	return true;
+	return;
 }

@@ -46,8 +46,8 @@ void vcpu_load_paging(struct vcpu *vcpu)
 	if (unlikely((paging->cr4 & CR4_PAE) && !(paging->efer & EFER_LMA)))
 		for (unsigned i = 0; i < 4; i++)
 			paging->pdpte[i] = vmread((enum vmcs_field)(VMCS_GUEST_PDPTE0 + 2 * i));
-	/* A window that is being logged must be asked for each time: each use may be a write. */
-	if (unlikely(view != vcpu->window_view || !paging->window.writable)) {
+	/* A page that is being logged must be asked for each time: each use may be a write. */
+	if (unlikely(view != vcpu->window_view || paging->window.size == PAGE_SIZE)) {
 		vcpu->window_view = view;
 		paging->window.size = 0;
 	}
@@ -158,7 +158,7 @@ static void unsupported(struct vcpu *vcpu, u64 gpa)
 		 section_name(section), (unsigned long long)vcpu->emulate.rip, bytes, reason);
 }
 
-static bool finish_emulate(struct vcpu *vcpu, enum emulate_outcome how, u64 rsp, u64 rip)
+static void finish_emulate(struct vcpu *vcpu, enum emulate_outcome how, u64 rsp, u64 rip)
 {
 	struct emulate *e = &vcpu->emulate;
 
@@ -184,10 +184,10 @@ static bool finish_emulate(struct vcpu *vcpu, enum emulate_outcome how, u64 rsp,
 	case EMULATE_STOP:
 		break;
 	}
-	return true;
+	return;
 }
 
-bool vcpu_emulate_access(struct vcpu *vcpu, u64 gpa, unsigned access)
+void vcpu_emulate_access(struct vcpu *vcpu, u64 gpa, unsigned access)
 {
 	struct emulate *e = &vcpu->emulate;
 
@@ -195,16 +195,16 @@ bool vcpu_emulate_access(struct vcpu *vcpu, u64 gpa, unsigned access)
 	e->fault_gpa = gpa;
 	e->fault_access = access;
 	u64 rsp = vcpu->gpr[RSP], rip = e->rip;
-	return finish_emulate(vcpu, emulate_mmio(e), rsp, rip);
+	finish_emulate(vcpu, emulate_mmio(e), rsp, rip);
 }
 
-bool vcpu_emulate_port_string(struct vcpu *vcpu)
+void vcpu_emulate_port_string(struct vcpu *vcpu)
 {
 	struct emulate *e = &vcpu->emulate;
 
 	load_emulate(vcpu);
 	u64 rsp = vcpu->gpr[RSP], rip = e->rip;
-	return finish_emulate(vcpu, emulate_port_string(e), rsp, rip);
+	finish_emulate(vcpu, emulate_port_string(e), rsp, rip);
 }
 
 /* RAM should not have trapped: it is logged, or a change of the map is on its way to the processor. */
@@ -223,28 +223,29 @@ static bool ram_violation(struct vcpu *vcpu, const struct section *section, u64 
 				 (unsigned long long)gpa);
 	}
 	ept->stale = true;
+	vcpu->todo |= TODO_MAPS;
 	return true;
 }
 
-bool exit_ept_violation(struct vcpu *vcpu)
+void exit_ept_violation(struct vcpu *vcpu)
 {
 	u64 gpa = vmread(VMCS_GUEST_PHYSICAL_ADDRESS);
 	u64 qualification = vmread(VMCS_EXIT_QUALIFICATION);
 	const struct section *section = as_lookup(vcpu->vm->config.memory, &vcpu->memory_cache, gpa);
 
 	if (section->kind == SECTION_RAM && ram_violation(vcpu, section, gpa, qualification))
-		return true;
+		return;
 	if (unlikely(qualification & EPT_FETCH)) {
 		vm_fault(vcpu->vm, "executes from '%s' at gpa 0x%llx, rip 0x%llx", section_name(section),
 			 (unsigned long long)gpa, (unsigned long long)vmread(VMCS_GUEST_RIP));
-		return true;
+		return;
 	}
 	if (unlikely(!(qualification & EPT_LINEAR_VALID) || !(qualification & EPT_FINAL))) {
 		vm_fault(vcpu->vm, "page tables in '%s' at gpa 0x%llx, rip 0x%llx", section_name(section),
 			 (unsigned long long)gpa, (unsigned long long)vmread(VMCS_GUEST_RIP));
-		return true;
+		return;
 	}
-	return vcpu_emulate_access(vcpu, gpa,
+	vcpu_emulate_access(vcpu, gpa,
 				   (qualification & EPT_DATA_READ ? INSN_READS : 0) |
 					   (qualification & EPT_DATA_WRITE ? INSN_WRITES : 0));
 }

@@ -61,6 +61,13 @@ void inject_exception(struct vcpu *vcpu, u8 vector, bool has_error_code, u32 err
 	vcpu->todo |= TODO_EVENT;
 }
 
+/* A single step ends with the instruction that was carried out for the guest, as with any other. */
+void inject_single_step(struct vcpu *vcpu)
+{
+	write_dr6(read_dr6() | BIT(14));
+	inject_exception(vcpu, VECTOR_DB, false, 0);
+}
+
 void inject_again(struct vcpu *vcpu, u32 vectoring)
 {
 	vcpu->event.info = vectoring & ~INTERRUPTION_NMI_UNBLOCK;

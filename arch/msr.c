@@ -235,7 +235,7 @@ static void log_refused(const struct vcpu *vcpu, const char *what, u32 msr, u64 
 		  (unsigned long long)value, (unsigned long long)vmread(VMCS_GUEST_RIP));
 }
 
-bool exit_rdmsr(struct vcpu *vcpu)
+void exit_rdmsr(struct vcpu *vcpu)
 {
 	u32 msr = (u32)vcpu->gpr[RCX];
 	const struct msr_row *row = find(msr);
@@ -244,15 +244,15 @@ bool exit_rdmsr(struct vcpu *vcpu)
 	if (unlikely(!row || !row->read || !row->read(vcpu, msr, &value))) {
 		log_refused(vcpu, "read", msr, 0);
 		inject_gp(vcpu);
-		return true;
+		return;
 	}
 	vcpu->gpr[RAX] = (u32)value;
 	vcpu->gpr[RDX] = value >> 32;
 	vcpu_skip_instruction(vcpu);
-	return true;
+	return;
 }
 
-bool exit_wrmsr(struct vcpu *vcpu)
+void exit_wrmsr(struct vcpu *vcpu)
 {
 	u32 msr = (u32)vcpu->gpr[RCX];
 	u64 value = vcpu->gpr[RDX] << 32 | (u32)vcpu->gpr[RAX];
@@ -261,16 +261,16 @@ bool exit_wrmsr(struct vcpu *vcpu)
 	if (likely(msr == LAPIC_MSR_TSC_DEADLINE)) {
 		lapic_write_tsc_deadline(&vcpu->lapic, value);
 		vcpu_skip_instruction(vcpu);
-		return true;
+		return;
 	}
 	const struct msr_row *row = find(msr);
 	if (unlikely(!row || !row->write || !row->write(vcpu, msr, value))) {
 		log_refused(vcpu, "write", msr, value);
 		inject_gp(vcpu);
-		return true;
+		return;
 	}
 	vcpu_skip_instruction(vcpu);
-	return true;
+	return;
 }
 
 void msr_reset(struct vcpu *vcpu)

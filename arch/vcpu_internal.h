@@ -19,7 +19,8 @@ enum vcpu_todo {
 	TODO_APIC_MODE = 8, /* off, xAPIC or x2APIC changed */
 	TODO_STOP = 16,
 	TODO_TIMERS = 32, /* devices' timers moved */
-	TODO_FLUSH = 64,  /* drop this vCPU's translations: CR0, CR4 or EFER were changed for the guest */
+	TODO_MAPS = 64,	  /* EPT or a flat view changed */
+	TODO_FLUSH = 128, /* drop this vCPU's translations: CR0, CR4 or EFER were changed for the guest */
 };
 
 /* An event that is to be injected, in the format of the VM-entry fields. Not valid: info == 0. */
@@ -30,7 +31,7 @@ struct vcpu_event {
 #define HISTORY_SIZE 32 /* power of two */
 struct vcpu_exit {
 	u64 rip, qualification;
-	u32 reason;
+	u64 reason; /* 64 bits: an index is a shift */
 };
 
 /* MTRRs: 8 variable pairs, 11 fixed ones, the default type (SDM vol. 3, 11.11). */
@@ -51,6 +52,7 @@ struct vcpu {
 	u32 primary, secondary; /* as in the VMCS now */
 	u64 tsc_offset;
 	u64 device_deadline; /* host TSC */
+	u64 deadline;	     /* host TSC, the next of all */
 
 	struct vcpu_event event; /* an exception, or what an exit interrupted */
 	bool nmi_pending;
@@ -75,8 +77,7 @@ struct vcpu {
 static_assert(offsetof(struct vcpu, gpr) == 0, "vmx_entry.S");
 static_assert(offsetof(struct vcpu, launched) == 128, "vmx_entry.S");
 
-/* An exit handler. False: leave vcpu_run(), todo has TODO_STOP. */
-typedef bool exit_handler(struct vcpu *vcpu);
+typedef void exit_handler(struct vcpu *vcpu);
 
 exit_handler exit_cpuid, exit_rdmsr, exit_wrmsr, exit_cr_access, exit_io, exit_ept_violation,
 	exit_apic_access, exit_apic_write, exit_virtualized_eoi, exit_xsetbv, exit_exception,
@@ -88,10 +89,33 @@ u64 vmx_handle_exit(struct vcpu *vcpu);
 u64 vmx_run(struct vcpu *vcpu);
 extern const char vmx_exit_point[];
 
-/* Past the instruction that exited; its length is in the VMCS. */
-void vcpu_skip_instruction(struct vcpu *vcpu);
+enum cpu_mode vcpu_cpu_mode(struct vcpu *vcpu);
+void vcpu_load_paging(struct vcpu *vcpu);
+
+/* inject.c: a single step over an instruction that was carried out for the guest. */
+void inject_single_step(struct vcpu *vcpu);
+
 /* To `rip`, with all that finishing an instruction means (interrupt shadow, single-step). */
-void vcpu_finish_instruction(struct vcpu *vcpu, u64 rip);
+static inline void vcpu_finish_instruction(struct vcpu *vcpu, u64 rip)
+{
+	vmwrite(VMCS_GUEST_RIP, rip);
+	u32 blocking = vmread(VMCS_GUEST_INTERRUPTIBILITY);
+	if (unlikely(blocking & (BLOCKING_BY_STI | BLOCKING_BY_MOV_SS)))
+		vmwrite(VMCS_GUEST_INTERRUPTIBILITY, blocking & ~(BLOCKING_BY_STI | BLOCKING_BY_MOV_SS));
+	if (unlikely(vmread(VMCS_GUEST_RFLAGS) & RFLAGS_TF))
+		inject_single_step(vcpu);
+}
+
+/* Past the instruction that exited; its length is in the VMCS. */
+static inline void vcpu_skip_instruction(struct vcpu *vcpu)
+{
+	u64 rip = vmread(VMCS_GUEST_RIP) + vmread(VMCS_EXIT_INSTRUCTION_LENGTH);
+
+	/* Outside 64-bit mode RIP has 32 bits; a wrap there is the guest's, and no VM entry accepts more. */
+	if (unlikely((rip >> 32) == 1) && vcpu_cpu_mode(vcpu) != CPU_MODE_64)
+		rip = (u32)rip;
+	vcpu_finish_instruction(vcpu, rip);
+}
 
 /* inject.c */
 void inject_exception(struct vcpu *vcpu, u8 vector, bool has_error_code, u32 error_code);
@@ -123,8 +147,8 @@ void msr_fill_bitmap(struct vcpu *vcpu);
 
 /* exit_memory.c */
 extern const struct emulate_ops vcpu_emulate_ops;
-bool vcpu_emulate_access(struct vcpu *vcpu, u64 gpa, unsigned access);
-bool vcpu_emulate_port_string(struct vcpu *vcpu);
+void vcpu_emulate_access(struct vcpu *vcpu, u64 gpa, unsigned access);
+void vcpu_emulate_port_string(struct vcpu *vcpu);
 /* An access ended with `result`: does the policy for unclaimed addresses let the instruction complete? */
 bool vcpu_settle_unclaimed(struct vcpu *vcpu, const struct address_space *as, u64 address,
 			   enum mem_result result);
@@ -133,8 +157,5 @@ bool vcpu_settle_unclaimed(struct vcpu *vcpu, const struct address_space *as, u6
 void vm_memory_attach(struct vm *vm);
 void vm_memory_detach(struct vm *vm);
 bool vm_find_ram(void *vcpu, u64 gpa, struct guest_window *window);
-
-enum cpu_mode vcpu_cpu_mode(struct vcpu *vcpu);
-void vcpu_load_paging(struct vcpu *vcpu);
 
 #endif

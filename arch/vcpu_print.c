@@ -34,7 +34,7 @@ static void code_bytes(struct vcpu *vcpu, vcpu_emit *emit, void *context)
 	vcpu_load_paging(vcpu);
 	if (!long_mode)
 		linear = (u32)(linear + vmread(VMCS_GUEST_CS_BASE));
-	if (guest_fetch(&vcpu->paging, linear, GUEST_FETCH, long_mode, &code, &fault) != WALK_OK) {
+	if (guest_fetch(&vcpu->paging, linear, 0, &code, &fault) != WALK_OK) {
 		emit(context, "  code at rip: not readable");
 		return;
 	}

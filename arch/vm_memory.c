@@ -78,6 +78,13 @@ static void listen_dirty_cleared(struct mem_listener *listener, const struct sec
 	if (!ept_map(&vm->ept, first, last - first + 1, (u64)section->host + (first - section->first),
 		     permission(section)))
 		vm_fault(vm, "no page left for EPT tables at gpa 0x%llx", (unsigned long long)first);
+	vm->vcpu->todo |= TODO_MAPS;
+}
+
+/* The processor's copies of what was taken away, and the old view, are dropped before the next entry. */
+static void listen_commit(struct mem_listener *listener)
+{
+	listener_vm(listener)->vcpu->todo |= TODO_MAPS;
 }
 
 void vm_memory_attach(struct vm *vm)
@@ -86,6 +93,7 @@ void vm_memory_attach(struct vm *vm)
 		.add = listen_add,
 		.remove = listen_remove,
 		.change = listen_change,
+		.commit = listen_commit,
 		.dirty_cleared = listen_dirty_cleared,
 	};
 	as_listen(vm->config.memory, &vm->listener);
@@ -100,21 +108,19 @@ bool vm_find_ram(void *context, u64 gpa, struct guest_window *window)
 {
 	struct vcpu *vcpu = context;
 	const struct section *section = as_lookup(vcpu->vm->config.memory, &vcpu->memory_cache, gpa);
+	u64 first, size;
 
-	if (!(section->flags & SECTION_READ_DIRECT))
+	if (!(section->flags & SECTION_READ_DIRECT) || !whole_pages(section, &first, &size) || gpa - first >= size)
 		return false;
-	*window = (struct guest_window){ .first = section->first,
-					 .size = section->last - section->first + 1,
-					 .host = section->host,
-					 .writable = section->flags & SECTION_WRITE_DIRECT };
 	/* Who asks may write an accessed or dirty bit: rather one page too many in the log than one too few. */
-	if ((section->flags & SECTION_DIRTY_LOG) && window->writable) {
-		u64 skip = ALIGN_DOWN(gpa - section->first, PAGE_SIZE);
-
-		window->first += skip;
-		window->host += skip;
-		window->size = MIN(window->size - skip, PAGE_SIZE);
-		region_mark_dirty(section->region, section->offset + skip, window->size);
+	if (section->flags & SECTION_DIRTY_LOG) {
+		first = ALIGN_DOWN(gpa, PAGE_SIZE);
+		size = PAGE_SIZE;
+		region_mark_dirty(section->region, section_offset(section, first), PAGE_SIZE);
 	}
+	*window = (struct guest_window){ .first = first,
+					 .size = size,
+					 .host = section->host + (first - section->first),
+					 .writable = section->flags & SECTION_WRITE_DIRECT };
 	return true;
 }
