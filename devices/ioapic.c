@@ -196,8 +196,8 @@ static enum mem_result ioapic_write(void *device, u64 offset, unsigned size, u64
 const struct region_ops ioapic_ops = {
 	.read = ioapic_read,
 	.write = ioapic_write,
-	.valid = { 1, 4 },
-	.impl = { 1, 4 },
+	.valid = { 1, 4, false },
+	.impl = { 1, 4, false },
 };
 
 void ioapic_init(struct ioapic *ioapic, u8 id, struct msi_sink sink, u16 requester)

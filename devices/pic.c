@@ -249,14 +249,14 @@ const struct region_ops pic_ops = {
 	.read = pic_read,
 	.write = pic_write,
 	.valid = { 1, 4, true },
-	.impl = { 1, 1 },
+	.impl = { 1, 1, false },
 };
 
 const struct region_ops pic_elcr_ops = {
 	.read = elcr_read,
 	.write = elcr_write,
 	.valid = { 1, 4, true },
-	.impl = { 1, 1 },
+	.impl = { 1, 1, false },
 };
 
 void pic_init(struct pic *pic, struct irq_line output)

@@ -388,14 +388,14 @@ const struct region_ops pit_ops = {
 	.read = pit_read,
 	.write = pit_write,
 	.valid = { 1, 4, true },
-	.impl = { 1, 1 },
+	.impl = { 1, 1, false },
 };
 
 const struct region_ops pit_port61_ops = {
 	.read = port61_read,
 	.write = port61_write,
-	.valid = { 1, 1 },
-	.impl = { 1, 1 },
+	.valid = { 1, 1, false },
+	.impl = { 1, 1, false },
 };
 
 void pit_init(struct pit *pit, const struct clock *clock, struct timer_queue *queue, struct irq_line irq)

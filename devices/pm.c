@@ -196,14 +196,14 @@ const struct region_ops pm_sleep_ops = {
 	.read = pm_sleep_read,
 	.write = pm_sleep_write,
 	.valid = { 1, 2, true },
-	.impl = { 1, 1 },
+	.impl = { 1, 1, false },
 };
 
 const struct region_ops pm_reset_ops = {
 	.read = pm_reset_read,
 	.write = pm_reset_write,
-	.valid = { 1, 1 },
-	.impl = { 1, 1 },
+	.valid = { 1, 1, false },
+	.impl = { 1, 1, false },
 };
 
 void pm_init(struct pm *pm, const struct clock *clock, struct timer_queue *queue, struct irq_line sci,

@@ -325,7 +325,7 @@ const struct region_ops rtc_ops = {
 	.read = rtc_read,
 	.write = rtc_write,
 	.valid = { 1, 4, true },
-	.impl = { 1, 1 },
+	.impl = { 1, 1, false },
 };
 
 void rtc_init(struct rtc *rtc, const struct clock *clock, struct timer_queue *queue, struct irq_line irq,

@@ -316,7 +316,7 @@ const struct region_ops uart16550_ops = {
 	.read = uart_read,
 	.write = uart_write,
 	.valid = { 1, 4, true }, /* the ISA bus splits wider accesses into bytes */
-	.impl = { 1, 1 },
+	.impl = { 1, 1, false },
 };
 
 void uart16550_init(struct uart16550 *uart, struct uart_backend backend, struct irq_line irq)
