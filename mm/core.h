@@ -28,7 +28,8 @@ struct mem_reader {
 
 /* Memory that building views takes, kept from one rebuild to the next; private to mm/flatview.c. */
 struct flatview_scratch {
-	void *memory;
+	void *spans, *work;
+	u32 capacity; /* spans that both have room for */
 	size_t bytes;
 };
 

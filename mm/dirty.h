@@ -14,19 +14,23 @@
 #define DIRTY_CLIENTS 4
 
 struct dirty_log {
-	u64 *bitmap
-		[DIRTY_CLIENTS]; /* one bit a page of PAGE_SIZE, from the region's start; NULL: not logging */
+	/* One bit a page of PAGE_SIZE, from the region's start. Kept when logging stops: who marks beside it finds them. */
+	u64 *bitmap[DIRTY_CLIENTS];
+	u64 pages;
+	u32 active; /* bit n: client n */
 };
 
 /*
  * Starts with everything clean. -EINVAL: no RAM, or no such client; -EBUSY: it logs already; -ENOMEM. Takes size / 32768
- * bytes. The region's sections get SECTION_DIRTY_LOG (listeners hear `change`).
+ * bytes until region_destroy. The region's sections get SECTION_DIRTY_LOG (listeners hear `change`).
  */
 int region_dirty_start(struct region *region, unsigned client);
 void region_dirty_stop(struct region *region, unsigned client);
+/* For region_destroy: nobody marks any more. */
+void region_dirty_free(struct region *region);
 static inline bool region_dirty_logging(const struct region *region)
 {
-	return region->dirty != NULL;
+	return region->dirty && __atomic_load_n(&region->dirty->active, __ATOMIC_RELAXED);
 }
 
 /* `length` bytes at `offset` were written; clipped to the region. */

@@ -35,10 +35,11 @@ enum section_kind {
 };
 
 /* section.flags */
-#define SECTION_READ_DIRECT  1 /* reads are plain loads from `host` */
-#define SECTION_WRITE_DIRECT 2 /* writes are plain stores to `host` .. */
-#define SECTION_DIRTY_LOG    4 /* .. but each one is to be told to region_mark_dirty */
-#define SECTION_READONLY     8 /* writes to what has host memory or ops are refused */
+#define SECTION_READ_DIRECT  1	/* reads are plain loads from `host` */
+#define SECTION_WRITE_DIRECT 2	/* writes are plain stores to `host` .. */
+#define SECTION_DIRTY_LOG    4	/* .. but each one is to be told to region_mark_dirty */
+#define SECTION_READONLY     8	/* writes to what has host memory or ops are refused */
+#define SECTION_NO_OPS	     16 /* what would go to ops is refused: the space is for RAM only */
 
 struct section {
 	u64 first, last;	      /* both included */
@@ -50,8 +51,9 @@ struct section {
 	u8 kind; /* enum section_kind */
 	u8 flags;
 	u8 unclaimed; /* enum unclaimed, never INHERIT; SECTION_UNCLAIMED */
-	u8 read_sizes,
-		write_sizes; /* sizes 1|2|4|8 that go to the ops as they are when naturally aligned, little endian */
+	/* Sizes 1|2|4|8 that go to the ops as they are, if naturally aligned. */
+	u8 read_sizes, write_sizes;
+	u8 zero[3]; /* sections are compared as bytes */
 } __attribute__((aligned(64)));
 static_assert(sizeof(struct section) == 64, "a section is a cache line");
 
@@ -74,9 +76,10 @@ struct flatview {
 
 /*
  * Renders `root`. `unclaimed` is the policy where no container has one. On success *view is new; otherwise -ENOMEM,
- * -E2BIG (more than FLATVIEW_SECTIONS_MAX sections) or -ELOOP (nested deeper than REGION_DEPTH_MAX).
+ * -E2BIG (more than FLATVIEW_SECTIONS_MAX sections) or -ELOOP (nested deeper than REGION_DEPTH_MAX). Takes scratch memory and
+ * an id from the core.
  */
-int flatview_build(struct mem_core *core, const struct region *root, enum unclaimed unclaimed,
+int flatview_build(struct mem_core *core, const struct region *root, enum unclaimed unclaimed, bool ram_only,
 		   struct flatview **view);
 void flatview_free(struct flatview *view);
 
@@ -94,6 +97,22 @@ static inline const struct section *flatview_lookup(const struct flatview *view,
 	for (below = (1u << view->steps) >> 1; below; below >>= 1)
 		at += first[at + below] <= address ? below : 0;
 	return &view->sections[at];
+}
+
+/*
+ * Does the section accept the access at all? MEM_OK, or MEM_DECODE_ERROR (nothing there) or MEM_ACCESS_ERROR (read-only, no ops
+ * allowed). IOMMU sections accept what is not read-only: their translator decides.
+ */
+static inline enum mem_result section_refuses(const struct section *section, enum mem_access access)
+{
+	if (section->kind == SECTION_UNCLAIMED || section->kind == SECTION_RESERVED)
+		return MEM_DECODE_ERROR;
+	if (access & MEM_WRITE && section->flags & SECTION_READONLY)
+		return MEM_ACCESS_ERROR;
+	if (section->flags & SECTION_NO_OPS &&
+	    (access & MEM_WRITE || !(section->flags & SECTION_READ_DIRECT)))
+		return MEM_ACCESS_ERROR;
+	return MEM_OK;
 }
 
 /* Two sections show the same thing at the same place. */

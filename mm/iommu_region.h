@@ -65,6 +65,7 @@ struct iommu_ops {
 struct iommu_link {
 	struct iommu_link *next, **link;
 	u64 first, last; /* iova */
+	struct iommu_region *iommu;
 	struct mem_mapping *mapping;
 };
 
@@ -114,6 +115,12 @@ unsigned iommu_invalidate(struct iommu_region *iommu, u64 first, u64 last);
 /* New translations appeared: notifiers hear MAP. */
 void iommu_mapped(struct iommu_region *iommu, const struct iommu_entry *entry);
 
+/* One step of a chain: what was put into which region, and the region's generation before it was asked. */
+struct iommu_step {
+	struct iommu_region *iommu;
+	u64 iova, generation;
+};
+
 /* Where a chain of IOMMU regions ends. */
 struct iommu_target {
 	const struct address_space *as; /* of the last step */
@@ -122,19 +129,18 @@ struct iommu_target {
 	u64 length;  /* bytes that the translation holds for, at most what was asked; also if it failed */
 	enum mem_result result;
 	u32 reason;
-	struct iommu_region *iommu; /* the step that failed, or the last one, */
-	u64 iova;		    /* and the address that was put into it */
+	u32 count; /* steps taken; the last one is the one that failed, if one did */
+	struct iommu_step step[IOMMU_CHAIN_MAX];
 };
 
 /*
- * Follows `address`, which is in `section` of kind SECTION_IOMMU, to a section of another kind. `length` > 0. Tells the
- * fault if `access` is not MEM_NONE and it failed. Whether the final section accepts the access is the caller's question:
- * see iommu_target_fault.
+ * Follows `address`, which is in `section` of kind SECTION_IOMMU, to a section of another kind that accepts the access. `length`
+ * > 0. Records nothing: see iommu_tell.
  */
 void iommu_walk(const struct section *section, u64 address, u64 length, enum mem_access access,
 		struct iommu_target *target);
 
-/* The access reached target->section and was refused there: records why with the last IOMMU region. */
-void iommu_target_fault(const struct iommu_target *target, enum mem_access access, unsigned reason);
+/* A walk that failed (result is not MEM_OK) was meant: its last region's `fault` hears of it. */
+void iommu_tell(const struct iommu_target *target, enum mem_access access);
 
 #endif

@@ -76,6 +76,7 @@ struct region {
 	struct coalesced *coalesced;
 	struct dirty_log *dirty;
 	s32 priority;
+	u32 links;			       /* alias: reasons for being in target->aliases */
 	u8 kind;			       /* enum region_kind */
 	u8 unclaimed;			       /* enum unclaimed; containers */
 	bool enabled, readonly, direct, empty; /* direct: ROM_DEVICE; empty: was given no size */
@@ -124,6 +125,13 @@ void region_set_readonly(struct region *region,
 			 bool readonly); /* of a container or alias: of all that is seen through it */
 void region_set_direct(struct region *rom_device, bool direct); /* reads from memory, or from ops */
 void region_set_unclaimed(struct region *container, enum unclaimed policy);
+
+/* For mm/space.c: a root that is an alias is linked to its target like one with a parent. */
+void region_link_alias(struct region *region);
+void region_unlink_alias(struct region *region);
+
+/* Each space in which the region can show, as far as what is above it is enabled; one space may come more than once. */
+void region_each_space(struct region *region, void (*visit)(struct address_space *as, void *to), void *to);
 
 /* Something about the region's sections changed that mm cannot see by itself. Rebuilds like any other change. */
 void region_changed(struct region *region);

@@ -32,7 +32,7 @@ struct address_space {
 	struct address_space *next_of_root; /* spaces of the same root */
 	struct address_space *next_dirty;
 	bool dirty;    /* on the core's list of spaces to rebuild */
-	bool ram_only; /* accesses never reach ops: MEM_ACCESS_ERROR instead. For spaces that devices master */
+	bool ram_only; /* as_set_ram_only */
 	u8 unclaimed;  /* enum unclaimed */
 };
 
@@ -44,6 +44,12 @@ int as_init(struct address_space *as, struct mem_core *core, const char *name, s
 	    enum unclaimed unclaimed);
 /* After the next quiescent point of all readers. Listeners must be gone. */
 void as_destroy(struct address_space *as);
+
+/* Accesses never reach ops: MEM_ACCESS_ERROR instead. For what devices master: DMA cannot re-enter a device. */
+void as_set_ram_only(struct address_space *as, bool ram_only);
+
+/* For mm/region.c: `as` must be rebuilt at the outermost commit; now, if no transaction is open. */
+void as_mark_dirty(struct address_space *as);
 
 /* The listener hears the current view as an addition to nothing; unregistering, that all of it goes. */
 void as_listen(struct address_space *as, struct mem_listener *listener);

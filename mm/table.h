@@ -120,11 +120,12 @@ struct ram_window {
 typedef void (*table_emit)(void *to, const char *line);
 
 /*
- * Every mistake as a line that names the rows and their ranges (absolute, both ends included); returns how many. Finds: no
- * name or name used twice; unknown parent, or one that is no container; parents in a circle; no size; not page-aligned;
- * wrap past 2^64; not inside its parent; equal-priority overlap of siblings; alias without target, of a range that its
- * target does not have, alias loop; memory or device beyond `address_bits` (0: do not look); a device page inside RAM that
- * is not declared `over_ram` with a higher priority; two rows living at the same place in the board.
+ * Every mistake as a line that names the rows and their ranges (absolute, both ends included); returns how many. Finds:
+ * no name, or a name used twice; an unknown parent, one that is no container, parents in a circle; not page-aligned;
+ * wrap past 2^64; not inside its parent; equal-priority overlap of siblings; an alias without target, or of a range
+ * that its target does not have; an alias loop; memory or a device beyond `address_bits` (0: do not look); a device
+ * page inside RAM, unless declared `over_ram` and of higher priority; two rows at one place in the board. (A row without
+ * size cannot be written: `last` is size - 1, and the macros refuse 0.)
  */
 unsigned region_table_check(const struct region_table *table, unsigned address_bits, table_emit emit,
 			    void *to);

@@ -1,0 +1,416 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "mm/space.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mm/dirty.h"
+#include "mm/dispatch.h"
+#include "mm/iommu_region.h"
+
+/* ---- life --------------------------------------------------------------------------------------------------- */
+
+int as_init(struct address_space *as, struct mem_core *core, const char *name, struct region *root,
+	    enum unclaimed unclaimed)
+{
+	int error;
+
+	if (root->empty)
+		return -EINVAL;
+	*as = (struct address_space){
+		.name = name,
+		.core = core,
+		.root = root,
+		.unclaimed = (u8)(unclaimed == UNCLAIMED_INHERIT ? UNCLAIMED_ONES : unclaimed),
+	};
+	/* Not through a transaction: a space without a view must not be seen by anybody, whatever is open. */
+	error = flatview_build(core, root, as->unclaimed, false, &as->view);
+	if (error)
+		return error;
+	core->rebuilds++;
+	region_link_alias(root);
+	as->next_of_root = root->spaces;
+	root->spaces = as;
+	return 0;
+}
+
+void as_destroy(struct address_space *as)
+{
+	struct address_space **link;
+	struct region *root = as->root;
+
+	for (link = &as->core->dirty; *link; link = &(*link)->next_dirty) {
+		if (*link == as) {
+			*link = as->next_dirty;
+			break;
+		}
+	}
+	for (link = &root->spaces; *link != as; link = &(*link)->next_of_root)
+		;
+	*link = as->next_of_root;
+	region_unlink_alias(root);
+	flatview_free(as->view);
+	as->view = NULL;
+}
+
+void as_set_ram_only(struct address_space *as, bool ram_only)
+{
+	if (as->ram_only == ram_only)
+		return;
+	as->ram_only = ram_only;
+	as_mark_dirty(as);
+}
+
+void as_listen(struct address_space *as, struct mem_listener *listener)
+{
+	struct mem_listener **link = &as->listeners;
+
+	while (*link)
+		link = &(*link)->next;
+	listener->next = NULL;
+	*link = listener;
+	flatview_tell(listener, NULL, as->view);
+}
+
+void as_unlisten(struct address_space *as, struct mem_listener *listener)
+{
+	struct mem_listener **link;
+
+	for (link = &as->listeners; *link; link = &(*link)->next) {
+		if (*link == listener) {
+			*link = listener->next;
+			flatview_tell(listener, as->view, NULL);
+			return;
+		}
+	}
+}
+
+void as_get_usage(const struct address_space *as, struct as_usage *usage)
+{
+	const struct flatview *view = as_view(as);
+
+	*usage = (struct as_usage){
+		.sections = view->count,
+		.bytes = view->bytes,
+		.scratch = as->core->scratch.bytes,
+	};
+	for (u32 i = 0; i < view->count; i++)
+		usage->ranges += view->sections[i].kind != SECTION_UNCLAIMED;
+}
+
+/* ---- one part of a transfer: within one section ------------------------------------------------------------- */
+
+/* memcpy makes no promise about atomicity; descriptors and ring indices need single-copy atomic accesses. */
+static inline void copy_in(void *to, const u8 *host, u64 length)
+{
+	if (length == 4 && IS_ALIGNED((uintptr_t)host, 4)) {
+		u32 value = __atomic_load_n((const u32 *)host, __ATOMIC_RELAXED);
+
+		memcpy(to, &value, 4);
+	} else if (length == 8 && IS_ALIGNED((uintptr_t)host, 8)) {
+		u64 value = __atomic_load_n((const u64 *)host, __ATOMIC_RELAXED);
+
+		memcpy(to, &value, 8);
+	} else if (length == 2 && IS_ALIGNED((uintptr_t)host, 2)) {
+		u16 value = __atomic_load_n((const u16 *)host, __ATOMIC_RELAXED);
+
+		memcpy(to, &value, 2);
+	} else if (length == 1) {
+		*(u8 *)to = __atomic_load_n(host, __ATOMIC_RELAXED);
+	} else {
+		memcpy(to, host, length);
+	}
+}
+
+static inline void copy_out(u8 *host, const void *from, u64 length)
+{
+	if (length == 4 && IS_ALIGNED((uintptr_t)host, 4)) {
+		u32 value;
+
+		memcpy(&value, from, 4);
+		__atomic_store_n((u32 *)host, value, __ATOMIC_RELAXED);
+	} else if (length == 8 && IS_ALIGNED((uintptr_t)host, 8)) {
+		u64 value;
+
+		memcpy(&value, from, 8);
+		__atomic_store_n((u64 *)host, value, __ATOMIC_RELAXED);
+	} else if (length == 2 && IS_ALIGNED((uintptr_t)host, 2)) {
+		u16 value;
+
+		memcpy(&value, from, 2);
+		__atomic_store_n((u16 *)host, value, __ATOMIC_RELAXED);
+	} else if (length == 1) {
+		__atomic_store_n(host, *(const u8 *)from, __ATOMIC_RELAXED);
+	} else {
+		memcpy(host, from, length);
+	}
+}
+
+/* What a transfer moves. A fill has no buffer but a byte. */
+struct transfer {
+	enum mem_access access;
+	bool fill;
+	u8 byte;
+};
+
+static void fill_failed(const struct transfer *transfer, const struct section *section, u8 *buffer,
+			u64 length)
+{
+	bool zeros = section && section->kind == SECTION_UNCLAIMED && section->unclaimed == UNCLAIMED_ZEROS;
+
+	if (transfer->access == MEM_READ)
+		memset(buffer, zeros ? 0 : 0xff, length);
+}
+
+static void mark_written(const struct section *section, u64 at, u64 length)
+{
+	if (unlikely(section->flags & SECTION_DIRTY_LOG))
+		region_mark_dirty(section->region, section->offset + at, length);
+}
+
+/* A device gets a fill in pieces that end on a boundary, so that the pieces do not change the accesses it sees. */
+static enum mem_result fill_device(const struct section *section, u64 offset, u8 byte, u64 length, u64 *done)
+{
+	enum mem_result result = MEM_OK;
+	u8 piece[64];
+
+	memset(piece, byte, sizeof(piece));
+	*done = 0;
+	while (length) {
+		u64 size = MIN(sizeof(piece) - (offset & (sizeof(piece) - 1)), length), part;
+
+		enum mem_result now = dispatch_write_transfer(section, offset, piece, size, &part);
+
+		*done += result == MEM_OK ? part : 0;
+		result |= now;
+		offset += size;
+		length -= size;
+	}
+	return result;
+}
+
+/* The section accepts the access, and is no IOMMU's. */
+static enum mem_result move(const struct transfer *transfer, const struct section *section, u64 address,
+			    u8 *buffer, u64 length, u64 *done)
+{
+	u64 at = address - section->first;
+
+	if (transfer->access == MEM_READ) {
+		if (!(section->flags & SECTION_READ_DIRECT))
+			return dispatch_read_transfer(section, section->offset + at, buffer, length, done);
+		copy_in(buffer, section->host + at, length);
+	} else {
+		if (!(section->flags & SECTION_WRITE_DIRECT)) {
+			if (transfer->fill)
+				return fill_device(section, section->offset + at, transfer->byte, length,
+						   done);
+			return dispatch_write_transfer(section, section->offset + at, buffer, length, done);
+		}
+		if (transfer->fill)
+			memset(section->host + at, transfer->byte, length);
+		else
+			copy_out(section->host + at, buffer, length);
+		mark_written(section, at, length);
+	}
+	*done = length;
+	return MEM_OK;
+}
+
+/* As much as goes on in one section and through one translation: *length becomes that. */
+static enum mem_result part(const struct transfer *transfer, const struct section *section, u64 address,
+			    u8 *buffer, u64 *length, u64 *done)
+{
+	enum mem_result result = section_refuses(section, transfer->access);
+	struct iommu_target target;
+
+	*length = section_clip(section, address, *length);
+	*done = 0;
+	if (result != MEM_OK) {
+		fill_failed(transfer, section, buffer, *length);
+		return result;
+	}
+	if (section->kind != SECTION_IOMMU)
+		return move(transfer, section, address, buffer, *length, done);
+	iommu_walk(section, address, *length, transfer->access, &target);
+	*length = target.length;
+	if (target.result != MEM_OK) {
+		fill_failed(transfer, NULL, buffer, *length);
+		iommu_tell(&target, transfer->access);
+		return target.result;
+	}
+	return move(transfer, target.section, target.address, buffer, *length, done);
+}
+
+/* ---- transfers ---------------------------------------------------------------------------------------------- */
+
+static enum mem_result run(const struct transfer *transfer, const struct address_space *as, u64 address,
+			   u8 *buffer, u64 length, u64 *done)
+{
+	/* One view for all of it: a device that changes the map takes effect on the next transfer. */
+	const struct flatview *view = as_view(as);
+	enum mem_result result = MEM_OK;
+	u64 good = 0;
+
+	while (length) {
+		u64 size = length, moved;
+		enum mem_result now =
+			part(transfer, flatview_lookup(view, address), address, buffer, &size, &moved);
+
+		good += result == MEM_OK ? moved : 0;
+		result |= now;
+		buffer += transfer->fill ? 0 : size;
+		address += size;
+		length -= size;
+		if (unlikely(!address) && length) {
+			fill_failed(transfer, NULL, buffer, length);
+			result |= MEM_DECODE_ERROR;
+			break;
+		}
+	}
+	if (done)
+		*done = good;
+	return result;
+}
+
+/* The way of nearly all transfers: RAM, within one section. */
+static inline bool read_direct(const struct section *section, u64 address, void *buffer, u64 length)
+{
+	if (!(section->flags & SECTION_READ_DIRECT) || section->last - address < length - 1)
+		return false;
+	copy_in(buffer, section->host + (address - section->first), length);
+	return true;
+}
+
+static inline bool write_direct(const struct section *section, u64 address, const void *buffer, u64 length)
+{
+	if (!(section->flags & SECTION_WRITE_DIRECT) || section->last - address < length - 1)
+		return false;
+	copy_out(section->host + (address - section->first), buffer, length);
+	mark_written(section, address - section->first, length);
+	return true;
+}
+
+enum mem_result as_read_done(const struct address_space *as, u64 address, void *buffer, u64 length, u64 *done)
+{
+	return run(&(struct transfer){ .access = MEM_READ }, as, address, buffer, length, done);
+}
+
+enum mem_result as_write_done(const struct address_space *as, u64 address, const void *buffer, u64 length,
+			      u64 *done)
+{
+	return run(&(struct transfer){ .access = MEM_WRITE }, as, address, (u8 *)buffer, length, done);
+}
+
+/* No bytes: length - 1 wraps and no section is that long, except one of 2^64; that one is not asked. */
+enum mem_result as_read(const struct address_space *as, u64 address, void *buffer, u64 length)
+{
+	if (likely(length) && read_direct(flatview_lookup(as_view(as), address), address, buffer, length))
+		return MEM_OK;
+	return as_read_done(as, address, buffer, length, NULL);
+}
+
+enum mem_result as_write(const struct address_space *as, u64 address, const void *buffer, u64 length)
+{
+	if (likely(length) && write_direct(flatview_lookup(as_view(as), address), address, buffer, length))
+		return MEM_OK;
+	return as_write_done(as, address, buffer, length, NULL);
+}
+
+enum mem_result as_read_cached(const struct address_space *as, struct section_cache *cache, u64 address,
+			       void *buffer, u64 length)
+{
+	if (likely(length) && read_direct(as_lookup(as, cache, address), address, buffer, length))
+		return MEM_OK;
+	return as_read_done(as, address, buffer, length, NULL);
+}
+
+enum mem_result as_write_cached(const struct address_space *as, struct section_cache *cache, u64 address,
+				const void *buffer, u64 length)
+{
+	if (likely(length) && write_direct(as_lookup(as, cache, address), address, buffer, length))
+		return MEM_OK;
+	return as_write_done(as, address, buffer, length, NULL);
+}
+
+enum mem_result as_fill(const struct address_space *as, u64 address, u8 byte, u64 length)
+{
+	return run(&(struct transfer){ .access = MEM_WRITE, .fill = true, .byte = byte }, as, address, NULL,
+		   length, NULL);
+}
+
+enum mem_result as_copy(const struct address_space *to, u64 to_address, const struct address_space *from,
+			u64 address, u64 length)
+{
+	enum mem_result result = MEM_OK;
+	u8 piece[512];
+
+	while (length) {
+		/* Pieces end on boundaries of the target: a device there sees whole registers. */
+		u64 size = MIN(sizeof(piece) - (to_address & (sizeof(piece) - 1)), length);
+
+		result |= as_read(from, address, piece, size);
+		result |= as_write(to, to_address, piece, size);
+		length -= size;
+		if (length && (address > ~0ull - size || to_address > ~0ull - size))
+			return result | MEM_DECODE_ERROR;
+		address += size;
+		to_address += size;
+	}
+	return result;
+}
+
+/* ---- accesses ----------------------------------------------------------------------------------------------- */
+
+/* One access on a section that accepts it and holds all of it. */
+static enum mem_result access_section(const struct section *section, u64 address, unsigned size, u8 *bytes,
+				      enum mem_access access)
+{
+	u64 at = address - section->first;
+
+	if (access == MEM_READ) {
+		if (!(section->flags & SECTION_READ_DIRECT))
+			return dispatch_read(section, section->offset + at, size, bytes);
+		copy_in(bytes, section->host + at, size);
+	} else {
+		if (!(section->flags & SECTION_WRITE_DIRECT))
+			return dispatch_write(section, section->offset + at, size, bytes);
+		copy_out(section->host + at, bytes, size);
+		mark_written(section, at, size);
+	}
+	return MEM_OK;
+}
+
+static enum mem_result access_slow(const struct address_space *as, const struct section *section, u64 address,
+				   unsigned size, u8 *bytes, enum mem_access access)
+{
+	if (section_clip(section, address, size) == size && section_refuses(section, access) == MEM_OK) {
+		struct iommu_target target;
+
+		if (section->kind != SECTION_IOMMU)
+			return access_section(section, address, size, bytes, access);
+		iommu_walk(section, address, size, access, &target);
+		if (target.result == MEM_OK && target.length == size)
+			return access_section(target.section, target.address, size, bytes, access);
+	}
+	/* Split at an edge, or refused, in whole or in part. */
+	return run(&(struct transfer){ .access = access }, as, address, bytes, size, NULL);
+}
+
+enum mem_result as_load_slow(const struct address_space *as, const struct section *section, u64 address,
+			     unsigned size, enum mem_endian endian, u64 *value)
+{
+	u64 bytes = 0;
+	enum mem_result result = access_slow(as, section, address, size, (u8 *)&bytes, MEM_READ);
+
+	*value = endian == MEM_BIG_ENDIAN ? __builtin_bswap64(bytes) >> (64 - 8 * size) : bytes;
+	return result;
+}
+
+enum mem_result as_store_slow(const struct address_space *as, const struct section *section, u64 address,
+			      unsigned size, enum mem_endian endian, u64 value)
+{
+	if (endian == MEM_BIG_ENDIAN)
+		value = __builtin_bswap64(value) >> (64 - 8 * size);
+	return access_slow(as, section, address, size, (u8 *)&value, MEM_WRITE);
+}
