@@ -77,8 +77,12 @@ selftest: $(BUILD)/sluice.efi ## boot the hypervisor's own self-tests in an emul
 test: all $(UNIT_TESTS) $(BUILD)/test-initrd ## run every test, about N minutes; ends with `N passed, N failed`
 	@tests/run all
 
-#= SUITES of `make test` (unit lint selftest linux)
-test: export SUITES := $(or $(SUITES),unit lint selftest linux)
+#= HOST_SUITES of `make test`, on the host (unit lint)
+#= EMULATOR_SUITES of `make test`, in an emulator (selftest linux)
+HOST_SUITES     ?= unit lint
+EMULATOR_SUITES ?= selftest linux
+test: export HOST_SUITES := $(HOST_SUITES)
+test: export EMULATOR_SUITES := $(EMULATOR_SUITES)
 test: export UNIT_TESTS := $(UNIT_TESTS)
 test lint: export LINT_CFLAGS = $(TARGET_CFLAGS) -isystem $(EFI_INC) -isystem $(EFI_INC)/x86_64
 unit fuzz lint selftest test: export BUILD := $(BUILD)
