@@ -18,7 +18,7 @@ struct fault_record {
 	u64 number; /* counts from 1 since boot */
 	u64 iova, length;
 	const char *device; /* who, in words */
-	const char *detail; /* the row or table concerned; NULL: none */
+	const char *detail; /* name of the window or table concerned; NULL: none */
 	u16 requester;	    /* bus, device, function as on PCI */
 	u16 reason;	    /* enum iommu_fault_reason */
 	u8 access;	    /* enum mem_access */

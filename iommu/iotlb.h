@@ -14,8 +14,8 @@
 #define IOTLB_WAYS 4
 
 struct iotlb_entry {
-	u64 tag;	/* iova >> 12 of the page's start, domain and level folded in; 0: free */
-	u64 translated; /* page-aligned, permission in bits 1..0 */
+	u64 tag;	/* page of iova, domain, level; 0: free. Layout in iotlb.c */
+	u64 translated; /* page, rest of the domain, permission */
 };
 
 struct iotlb {
