@@ -2,22 +2,9 @@
 
 #include "devices/ioapic.h"
 
-enum {
-	IOREGSEL = 0x00,
-	IOWIN = 0x10,
-	IOEOI = 0x40,
-};
-
-enum {
-	REG_ID = 0,
-	REG_VERSION = 1,
-	REG_ARBITRATION = 2,
-	REG_BOOT_CONFIG = 3,
-	REG_TABLE = 0x10,
-	BOOT_CONFIG_MESSAGES = 1,
-	ID_SHIFT = 24,
-	ID_MASK = 0x0f,
-};
+enum { IOREGSEL = 0x00, IOWIN = 0x10, IOEOI = 0x40 };
+enum { REG_ID = 0, REG_VERSION = 1, REG_ARBITRATION = 2, REG_BOOT_CONFIG = 3, REG_TABLE = 0x10 };
+enum { BOOT_CONFIG_MESSAGES = 1, ID_SHIFT = 24, ID_MASK = 0x0f };
 
 #define RTE_VECTOR     BITS(7, 0)
 #define RTE_MODE       BITS(10, 8)
@@ -55,9 +42,9 @@ static void ioapic_send(const struct ioapic *ioapic, u64 rte)
 	u32 data = rte & RTE_VECTOR;
 
 	if (rte & RTE_REMAPPABLE) {
-		address |= (rte >> 49) << 5 | BIT(4) | (rte & RTE_LOGICAL ? BIT(2) : 0);
+		address |= (rte >> 49) << 5 | BIT(4) | ((rte & RTE_LOGICAL) ? BIT(2) : 0);
 	} else {
-		address |= (rte >> 56) << 12 | (rte & RTE_LOGICAL ? BIT(2) : 0);
+		address |= (rte >> 56) << 12 | ((rte & RTE_LOGICAL) ? BIT(2) : 0);
 		if (rte_mode(rte) == MODE_LOWEST)
 			address |= MSI_REDIRECTION_HINT;
 		data |= rte & RTE_MODE;

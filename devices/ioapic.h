@@ -38,8 +38,8 @@ extern const struct region_ops ioapic_ops; /* device: struct ioapic *; IOAPIC_SI
 void ioapic_init(struct ioapic *ioapic, u8 id, struct msi_sink sink, u16 requester);
 /* All pins masked; the wires stay as they are. */
 void ioapic_reset(struct ioapic *ioapic);
-/* An input, for irq_line.set. */
-void ioapic_set(void *ioapic, unsigned pin, bool level);
+/* An input, for irq_line.set; `controller` is the struct ioapic. */
+void ioapic_set(void *controller, unsigned pin, bool level);
 /*
  * The local APIC's EOI broadcast for `vector`, or a write of register 0x40: level pins with that vector *in their entry*
  * are ready again, and deliver again if their wire is still up.

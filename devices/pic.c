@@ -1,25 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
 
 #include "devices/pic.h"
+#include "devices/isa.h"
 
-enum {
-	CASCADE = 2, /* the master's input for the slave */
-	SPURIOUS = 7,
-	ICW1 = 0x10,
-	ICW1_ICW4 = 0x01,
-	ICW4_AUTO_EOI = 0x02,
-	ICW4_SPECIAL_FULLY_NESTED = 0x10,
-	OCW3 = 0x08,
-	OCW3_READ = 0x02,
-	OCW3_READ_ISR = 0x01,
-	OCW3_POLL = 0x04,
-	OCW3_SET_SPECIAL_MASK = 0x40,
-	OCW3_SPECIAL_MASK = 0x20,
-	POLL_PENDING = 0x80,
-	/* Timer, keyboard, cascade, clock and coprocessor are edges whatever ELCR is written with. */
-	ELCR_MASTER = 0xf8,
-	ELCR_SLAVE = 0xde,
-};
+enum { CASCADE = 2, SPURIOUS = 7 };
+enum { ICW1 = 0x10, ICW1_ICW4 = 0x01, ICW4_AUTO_EOI = 0x02, ICW4_SPECIAL_FULLY_NESTED = 0x10 };
+enum { OCW3 = 0x08, OCW3_READ = 0x02, OCW3_READ_ISR = 0x01, OCW3_POLL = 0x04, POLL_PENDING = 0x80 };
+enum { OCW3_SET_SPECIAL_MASK = 0x40, OCW3_SPECIAL_MASK = 0x20 };
+/* Timer, keyboard, cascade, clock and coprocessor are edges whatever ELCR is written with. */
+enum { ELCR_MASTER = 0xf8, ELCR_SLAVE = 0xde };
 
 static unsigned pic_number(const struct pic_chip *chip)
 {
@@ -245,19 +234,9 @@ static enum mem_result elcr_write(void *device, u64 offset, unsigned size, u64 v
 	return MEM_OK;
 }
 
-const struct region_ops pic_ops = {
-	.read = pic_read,
-	.write = pic_write,
-	.valid = { 1, 4, true },
-	.impl = { 1, 1, false },
-};
+const struct region_ops pic_ops = ISA_BYTE_OPS(pic_read, pic_write);
 
-const struct region_ops pic_elcr_ops = {
-	.read = elcr_read,
-	.write = elcr_write,
-	.valid = { 1, 4, true },
-	.impl = { 1, 1, false },
-};
+const struct region_ops pic_elcr_ops = ISA_BYTE_OPS(elcr_read, elcr_write);
 
 void pic_init(struct pic *pic, struct irq_line output)
 {

@@ -2,20 +2,13 @@
 // Section names are the 8254 data sheet's. Channels are pure functions of the clock: first the counter, then the registers.
 
 #include "devices/pit.h"
+#include "devices/isa.h"
 
-enum {
-	CONTROL = 3,
-	CONTROL_READ_BACK = 3, /* bits 7:6 */
-	READ_BACK_NO_COUNT = 0x20,
-	READ_BACK_NO_STATUS = 0x10,
-	STATUS_OUT = 0x80,
-	STATUS_NULL = 0x40,
-	PORT61_GATE2 = 0x01,
-	PORT61_KEPT = 0x0f, /* gate, speaker, two error enables */
-	PORT61_REFRESH = 0x10,
-	PORT61_OUT2 = 0x20,
-	REFRESH_CLOCKS = 18, /* channel 1 as every PC has it: a refresh each 15.1 us */
-};
+enum { CONTROL = 3, CONTROL_READ_BACK = 3, READ_BACK_NO_COUNT = 0x20, READ_BACK_NO_STATUS = 0x10 };
+enum { STATUS_OUT = 0x80, STATUS_NULL = 0x40 };
+enum { PORT61_GATE2 = 0x01, PORT61_REFRESH = 0x10, PORT61_OUT2 = 0x20 };
+enum { PORT61_KEPT = 0x0f };  /* gate, speaker, two error enables */
+enum { REFRESH_CLOCKS = 18 }; /* channel 1 as every PC has it: a refresh each 15.1 us */
 
 #define BY_TRIGGER TIMER_NEVER
 
@@ -384,19 +377,9 @@ static enum mem_result port61_write(void *device, u64 offset, unsigned size, u64
 	return MEM_OK;
 }
 
-const struct region_ops pit_ops = {
-	.read = pit_read,
-	.write = pit_write,
-	.valid = { 1, 4, true },
-	.impl = { 1, 1, false },
-};
+const struct region_ops pit_ops = ISA_BYTE_OPS(pit_read, pit_write);
 
-const struct region_ops pit_port61_ops = {
-	.read = port61_read,
-	.write = port61_write,
-	.valid = { 1, 1, false },
-	.impl = { 1, 1, false },
-};
+const struct region_ops pit_port61_ops = ISA_BYTE_OPS(port61_read, port61_write);
 
 void pit_init(struct pit *pit, const struct clock *clock, struct timer_queue *queue, struct irq_line irq)
 {

@@ -1,28 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause
 
 #include "devices/pm.h"
+#include "devices/isa.h"
 
-enum {
-	STATUS = 0,
-	ENABLE = 2,
-	CONTROL = 4,
-	TIMER = PM_TIMER_OFFSET,
-};
+enum { STATUS = 0, ENABLE = 2, CONTROL = 4, TIMER = PM_TIMER_OFFSET };
 
-enum {
-	TMR = 0x0001, /* status and enable bit of the timer */
-	WAK_STS = 0x8000,
-	ENABLE_KEPT = 0x0721, /* TMR, GBL, PWRBTN, SLPBTN, RTC */
-	SCI_EN = 0x0001,
-	CONTROL_KEPT = 0x1c02, /* BM_RLD, SLP_TYP; GBL_RLS and SLP_EN read as zero */
-	SLP_TYP_SHIFT = 10,
-	SLP_EN = 0x2000,
-	SLEEP_CONTROL_EN = 0x20,
-	SLEEP_CONTROL_TYP_SHIFT = 2,
-	SLEEP_STATUS_WAK = 0x80,
-	RESET_CPU = 0x04,
-	RESET_KEPT = 0x0a, /* system reset, full reset; bit 2 is the trigger and falls with the reset */
-};
+enum { TMR = 0x0001, WAK_STS = 0x8000, SCI_EN = 0x0001, SLP_TYP_SHIFT = 10, SLP_EN = 0x2000 };
+enum { ENABLE_KEPT = 0x0721 };	/* TMR, GBL, PWRBTN, SLPBTN, RTC */
+enum { CONTROL_KEPT = 0x1c02 }; /* BM_RLD, SLP_TYP; GBL_RLS and SLP_EN read as zero */
+enum { SLEEP_CONTROL_EN = 0x20, SLEEP_CONTROL_TYP_SHIFT = 2, SLEEP_STATUS_WAK = 0x80 };
+enum { RESET_CPU = 0x04, RESET_KEPT = 0x0a }; /* bit 2 is the trigger and falls with the reset */
 
 /* TMR_STS tells that the top bit changed, in either direction (ACPI 4.8.3.1.1). */
 #define TIMER_TOP_SHIFT 31
@@ -192,19 +179,9 @@ const struct region_ops pm_acpi_ops = {
 	.impl = { 1, 4, true },
 };
 
-const struct region_ops pm_sleep_ops = {
-	.read = pm_sleep_read,
-	.write = pm_sleep_write,
-	.valid = { 1, 2, true },
-	.impl = { 1, 1, false },
-};
+const struct region_ops pm_sleep_ops = ISA_BYTE_OPS(pm_sleep_read, pm_sleep_write);
 
-const struct region_ops pm_reset_ops = {
-	.read = pm_reset_read,
-	.write = pm_reset_write,
-	.valid = { 1, 1, false },
-	.impl = { 1, 1, false },
-};
+const struct region_ops pm_reset_ops = ISA_BYTE_OPS(pm_reset_read, pm_reset_write);
 
 void pm_init(struct pm *pm, const struct clock *clock, struct timer_queue *queue, struct irq_line sci,
 	     struct pm_board board)

@@ -1,46 +1,18 @@
 // SPDX-License-Identifier: BSD-2-Clause
 
 #include "devices/rtc.h"
+#include "devices/isa.h"
 
-enum {
-	SECOND = 0x00,
-	SECOND_ALARM = 0x01,
-	MINUTE = 0x02,
-	MINUTE_ALARM = 0x03,
-	HOUR = 0x04,
-	HOUR_ALARM = 0x05,
-	WEEKDAY = 0x06,
-	DAY = 0x07,
-	MONTH = 0x08,
-	YEAR = 0x09,
-	REG_A = 0x0a,
-	REG_B = 0x0b,
-	REG_C = 0x0c,
-	REG_D = 0x0d,
-	CENTURY = 0x32,
-};
+enum { SECOND, SECOND_ALARM, MINUTE, MINUTE_ALARM, HOUR, HOUR_ALARM, WEEKDAY, DAY, MONTH, YEAR };
+enum { REG_A = 0x0a, REG_B = 0x0b, REG_C = 0x0c, REG_D = 0x0d, CENTURY = 0x32 };
 
-enum {
-	A_UIP = 0x80,
-	A_DIVIDER_RESET = 0x60, /* bits 6:5 both set: the divider chain stands at zero */
-	A_RATE = 0x0f,
-	A_DEFAULT = 0x26, /* 32768 Hz crystal, 1024 Hz periodic rate */
-	B_SET = 0x80,
-	B_PIE = 0x40,
-	B_AIE = 0x20,
-	B_UIE = 0x10,
-	B_ENABLES = 0x70, /* the same bits as the flags in register C */
-	B_SQWE = 0x08,
-	B_BINARY = 0x04,
-	B_24H = 0x02,
-	C_IRQF = 0x80,
-	C_PF = 0x40,
-	C_AF = 0x20,
-	C_UF = 0x10,
-	D_VALID = 0x80,
-	HOUR_PM = 0x80,
-	ALARM_ANY = 0xc0, /* both top bits of an alarm register: matches always */
-};
+enum { A_UIP = 0x80, A_RATE = 0x0f };
+enum { A_DIVIDER_RESET = 0x60 }; /* both bits set: the divider chain stands at zero */
+enum { A_DEFAULT = 0x26 };	 /* 32768 Hz crystal, 1024 Hz periodic rate */
+enum { B_SET = 0x80, B_PIE = 0x40, B_AIE = 0x20, B_UIE = 0x10, B_SQWE = 0x08, B_BINARY = 0x04, B_24H = 0x02 };
+enum { C_IRQF = 0x80, C_PF = 0x40, C_AF = 0x20, C_UF = 0x10, D_VALID = 0x80 };
+enum { B_ENABLES = 0x70 }; /* the same bits as the flags in C */
+enum { HOUR_PM = 0x80, ALARM_ANY = 0xc0 /* from here up an alarm register matches always */ };
 
 #define RTC_CRYSTAL_HZ	  32768
 #define RTC_UIP_CLOCKS	  8 /* UIP leads the update by 244 us */
@@ -321,12 +293,7 @@ static enum mem_result rtc_write(void *device, u64 offset, unsigned size, u64 va
 	return MEM_OK;
 }
 
-const struct region_ops rtc_ops = {
-	.read = rtc_read,
-	.write = rtc_write,
-	.valid = { 1, 4, true },
-	.impl = { 1, 1, false },
-};
+const struct region_ops rtc_ops = ISA_BYTE_OPS(rtc_read, rtc_write);
 
 void rtc_init(struct rtc *rtc, const struct clock *clock, struct timer_queue *queue, struct irq_line irq,
 	      const struct rtc_time *now)

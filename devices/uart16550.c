@@ -3,42 +3,24 @@
 // uart_read() and uart_write().
 
 #include "devices/uart16550.h"
+#include "devices/isa.h"
 
 enum { RBR_THR, IER, IIR_FCR, LCR, MCR, LSR, MSR, SCR };
 
+enum { IER_RECEIVED = 0x01, IER_THRE = 0x02, IER_LINE_STATUS = 0x04, IER_MODEM_STATUS = 0x08 };
 enum {
-	IER_RECEIVED = 0x01,
-	IER_THRE = 0x02,
-	IER_LINE_STATUS = 0x04,
-	IER_MODEM_STATUS = 0x08,
 	IIR_MODEM_STATUS = 0x00,
 	IIR_NONE = 0x01,
 	IIR_THRE = 0x02,
 	IIR_RECEIVED = 0x04,
-	IIR_LINE_STATUS = 0x06,
-	IIR_TIMEOUT = 0x0c,
-	IIR_ID = 0x0f,
-	IIR_FIFO = 0xc0,
-	FCR_ENABLE = 0x01,
-	FCR_CLEAR_RX = 0x02,
-	FCR_CLEAR_TX = 0x04,
-	FCR_LATCHED = 0xc9,
-	LCR_BREAK = 0x40,
-	LCR_DLAB = 0x80,
-	MCR_OUT2 = 0x08,
-	MCR_LOOP = 0x10,
-	LSR_DATA = 0x01,
-	LSR_OVERRUN = 0x02,
-	LSR_BREAK = 0x10,
-	LSR_ERRORS = 0x1e,
-	LSR_THRE = 0x20,
-	LSR_TEMT = 0x40,
-	LSR_FIFO_ERROR = 0x80,
-	MSR_DELTAS = 0x0f,
-	MSR_RI = 0x40,
-	MSR_TERI = 0x04,
-	MSR_IDLE = 0xb0, /* the other end is there: DCD, DSR, CTS */
+	IIR_LINE_STATUS = 0x06
 };
+enum { IIR_TIMEOUT = 0x0c, IIR_ID = 0x0f, IIR_FIFO = 0xc0 };
+enum { FCR_ENABLE = 0x01, FCR_CLEAR_RX = 0x02, FCR_CLEAR_TX = 0x04, FCR_LATCHED = 0xc9 };
+enum { LCR_BREAK = 0x40, LCR_DLAB = 0x80, MCR_OUT2 = 0x08, MCR_LOOP = 0x10 };
+enum { LSR_DATA = 0x01, LSR_OVERRUN = 0x02, LSR_BREAK = 0x10, LSR_THRE = 0x20, LSR_TEMT = 0x40 };
+enum { LSR_FIFO_ERROR = 0x80, LSR_ERRORS = 0x1e };
+enum { MSR_DELTAS = 0x0f, MSR_RI = 0x40, MSR_IDLE = 0xb0 }; /* idle: the other end gives DCD, DSR, CTS */
 
 static unsigned uart_depth(const struct uart16550 *u)
 {
@@ -312,12 +294,7 @@ static enum mem_result uart_write(void *device, u64 offset, unsigned size, u64 v
 	return MEM_OK;
 }
 
-const struct region_ops uart16550_ops = {
-	.read = uart_read,
-	.write = uart_write,
-	.valid = { 1, 4, true }, /* the ISA bus splits wider accesses into bytes */
-	.impl = { 1, 1, false },
-};
+const struct region_ops uart16550_ops = ISA_BYTE_OPS(uart_read, uart_write);
 
 void uart16550_init(struct uart16550 *uart, struct uart_backend backend, struct irq_line irq)
 {
