@@ -87,12 +87,14 @@ static void decode_bars(struct pci_function *function)
 	mem_transaction_begin(host->core);
 	for (unsigned i = 0; i < PCI_BARS; i++) {
 		struct pci_bar *bar = &function->bar[i];
-		bool on = command & (is_io(bar) ? PCI_COMMAND_IO : PCI_COMMAND_MEMORY);
+		u64 address = pci_bar_address(function, i);
+		/* At 0 is what nobody has placed yet; a large one there would cover the window. */
+		bool on = command & (is_io(bar) ? PCI_COMMAND_IO : PCI_COMMAND_MEMORY) && address;
 
 		if (!bar->region)
 			continue;
-		if (on && bar->region->offset != pci_bar_address(function, i))
-			region_set_offset(bar->region, pci_bar_address(function, i));
+		if (on && bar->region->offset != address)
+			region_set_offset(bar->region, address);
 		if (on != bar->region->enabled)
 			region_set_enabled(bar->region, on);
 	}
@@ -110,39 +112,74 @@ void pci_place_bar(struct pci_function *function, unsigned index, u64 address)
 	decode_bars(function);
 }
 
-int pci_place_bars(struct pci_host *host, u64 memory_first, u64 memory_last, u32 io_first, u32 io_last)
+struct placing {
+	u64 next, last; /* the latter included */
+};
+
+static bool place(struct pci_function *function, unsigned index, struct placing *window)
 {
-	u64 next[2] = { memory_first, io_first };
-	const u64 last[2] = { memory_last, io_last };
-	int result = 0;
+	const struct pci_bar *bar = &function->bar[index];
+	u64 address = ALIGN_UP(window->next, bar->size);
+	u64 last = is_64bit(bar) ? window->last : MIN(window->last, BITS(31, 0));
+
+	if (address < window->next || address > last || last - address < bar->size - 1) {
+		log_error("pci: %s: no room for BAR %u of 0x%llx bytes", function->name, index,
+			  (unsigned long long)bar->size);
+		pci_place_bar(function, index, 0);
+		return false;
+	}
+	pci_place_bar(function, index, address);
+	window->next = address + bar->size;
+	return true;
+}
+
+/* All BARs that can go anywhere (or all that cannot). */
+static bool place_kind(struct pci_host *host, bool anywhere, struct placing *memory, struct placing *io)
+{
+	bool all = true;
 
 	for (unsigned devfn = 0; devfn < PCI_FUNCTIONS; devfn++) {
 		struct pci_function *function = host->functions[devfn];
-		u16 command = 0;
 
 		for (unsigned i = 0; function && i < PCI_BARS; i++) {
-			struct pci_bar *bar = &function->bar[i];
-			u64 *at = &next[is_io(bar)];
-			u64 address = ALIGN_UP(*at, bar->size);
+			const struct pci_bar *bar = &function->bar[i];
 
-			if (!bar->region)
-				continue;
-			if (address < *at || address > last[is_io(bar)] ||
-			    last[is_io(bar)] - address < bar->size - 1) {
-				log_error("pci: %s: no room for BAR %u of 0x%llx bytes", function->name, i,
-					  (unsigned long long)bar->size);
-				result = -ENOSPC;
-				command = 0;
-				break;
-			}
-			pci_place_bar(function, i, address);
-			*at = address + bar->size;
-			command |= is_io(bar) ? PCI_COMMAND_IO : PCI_COMMAND_MEMORY;
+			if (bar->region && is_64bit(bar) == anywhere)
+				all &= place(function, i, is_io(bar) ? io : memory);
 		}
-		if (command)
-			pci_config_write(host, devfn, PCI_COMMAND, 2, command);
 	}
-	return result;
+	return all;
+}
+
+/* The decode bits that a function needs; none if one of its BARs has no place. */
+static u16 decode_bits(const struct pci_function *function)
+{
+	u16 command = 0;
+
+	for (unsigned i = 0; i < PCI_BARS; i++) {
+		const struct pci_bar *bar = &function->bar[i];
+
+		if (!bar->region)
+			continue;
+		if (!pci_bar_address(function, i))
+			return 0;
+		command |= is_io(bar) ? PCI_COMMAND_IO : PCI_COMMAND_MEMORY;
+	}
+	return command;
+}
+
+int pci_place_bars(struct pci_host *host, u64 memory_first, u64 memory_last, u32 io_first, u32 io_last)
+{
+	struct placing memory = { memory_first, memory_last }, io = { io_first, io_last };
+	/* What must lie below 4 GiB before what may go on beyond. */
+	bool all = place_kind(host, false, &memory, &io);
+
+	all &= place_kind(host, true, &memory, &io);
+	for (unsigned devfn = 0; devfn < PCI_FUNCTIONS; devfn++) {
+		if (host->functions[devfn])
+			pci_config_write(host, devfn, PCI_COMMAND, 2, decode_bits(host->functions[devfn]));
+	}
+	return all ? 0 : -ENOSPC;
 }
 
 /* ---- the bus ---- */

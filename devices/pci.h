@@ -153,9 +153,9 @@ int pci_add(struct pci_host *host, struct pci_function *function, u8 devfn, stru
 /* ---- what firmware does ---- */
 
 /*
- * Gives every BAR a place in the windows, in the order of devfn, naturally aligned, 64-bit ones too, and
- * switches decoding on, bus mastering off. -ENOSPC: a window is full; that BAR and its function stay off, the
- * name is logged.
+ * Gives every BAR a place in the windows, naturally aligned, in the order of devfn but 64-bit ones last, and
+ * switches decoding on, bus mastering off. -ENOSPC: a window is full; that BAR goes to 0, its function stays
+ * off, the name is logged.
  */
 int pci_place_bars(struct pci_host *host, u64 memory_first, u64 memory_last, u32 io_first, u32 io_last);
 void pci_place_bar(struct pci_function *function, unsigned index, u64 address);
