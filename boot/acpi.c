@@ -175,6 +175,17 @@ static u64 acpi_write_madt(struct acpi_writer *w, const struct acpi_board *board
 	return gpa;
 }
 
+static u64 acpi_write_mcfg(struct acpi_writer *w, const struct acpi_board *board)
+{
+	u64 gpa;
+	struct acpi_mcfg *mcfg = acpi_reserve(w, sizeof(*mcfg), 8, &gpa);
+
+	acpi_header_init(&mcfg->header, "MCFG", sizeof(*mcfg), 1);
+	mcfg->base = board->ecam_base;
+	acpi_header_seal(&mcfg->header);
+	return gpa;
+}
+
 static u64 acpi_write_xsdt(struct acpi_writer *w, const u64 *tables, unsigned count)
 {
 	u64 gpa;
@@ -191,7 +202,8 @@ u64 acpi_build(const struct acpi_board *board, u64 gpa, void *buffer, size_t siz
 {
 	struct acpi_writer w = { .buffer = buffer, .gpa = gpa };
 	struct acpi_rsdp *rsdp;
-	u64 rsdp_gpa, facs, dsdt, tables[2];
+	u64 rsdp_gpa, facs, dsdt, tables[3];
+	unsigned count = 0;
 
 	if (board->cpu_count < 1 || board->cpu_count > ACPI_CPUS_MAX || size < ACPI_TABLES_MAX || gpa == 0 ||
 	    !IS_ALIGNED(gpa, PAGE_SIZE) || gpa > ACPI_GPA_LAST || size - 1 > ACPI_GPA_LAST - gpa)
@@ -200,14 +212,16 @@ u64 acpi_build(const struct acpi_board *board, u64 gpa, void *buffer, size_t siz
 	rsdp = acpi_reserve(&w, sizeof(*rsdp), 16, &rsdp_gpa);
 	facs = acpi_write_facs(&w);
 	dsdt = acpi_write_dsdt(&w);
-	tables[0] = acpi_write_fadt(&w, board, facs, dsdt);
-	tables[1] = acpi_write_madt(&w, board);
+	tables[count++] = acpi_write_fadt(&w, board, facs, dsdt);
+	tables[count++] = acpi_write_madt(&w, board);
+	if (board->ecam_base)
+		tables[count++] = acpi_write_mcfg(&w, board);
 
 	memcpy(rsdp->signature, "RSD PTR ", 8);
 	memcpy(rsdp->oem_id, "SLUICE", 6);
 	rsdp->revision = 2;
 	rsdp->length = sizeof(*rsdp);
-	rsdp->xsdt = acpi_write_xsdt(&w, tables, ARRAY_SIZE(tables));
+	rsdp->xsdt = acpi_write_xsdt(&w, tables, count);
 	rsdp->checksum = acpi_checksum(rsdp, offsetof(struct acpi_rsdp, length));
 	rsdp->extended_checksum = acpi_checksum(rsdp, sizeof(*rsdp));
 	return rsdp_gpa;

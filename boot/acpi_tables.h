@@ -132,6 +132,17 @@ struct ACPI_PACKED acpi_madt_lapic_nmi {
 };
 static_assert(sizeof(struct acpi_madt_lapic_nmi) == 6, "ACPI 5.2.12.7");
 
+/* PCI Firmware Specification 3.2, table 4-3, with one window */
+struct ACPI_PACKED acpi_mcfg {
+	struct acpi_header header;
+	u64 reserved0;
+	u64 base;
+	u16 segment;
+	u8 first_bus, last_bus;
+	u32 reserved1;
+};
+static_assert(sizeof(struct acpi_mcfg) == 60, "PCI Firmware 4.1.2");
+
 #define MPS_INTI_BUS_DEFAULT	   0x0
 #define MPS_INTI_LEVEL_ACTIVE_HIGH 0xd
 

@@ -103,7 +103,7 @@ static const char *config_quote(struct config_quote *quote, const char *text)
 {
 	size_t used = 0;
 
-	for (; text[used] && used < QUOTE_MAX; used++)
+	for (; used < QUOTE_MAX && text[used]; used++)
 		quote->text[used] = text[used] >= 0x20 && text[used] < 0x7f ? text[used] : '?';
 	memcpy(quote->text + used, text[used] ? "..." : "", text[used] ? 4 : 1);
 	return quote->text;
@@ -200,7 +200,7 @@ static bool config_read_line(struct config_reader *reader, char *line, size_t le
 
 	for (size_t i = 0; i < length; i++)
 		if (((u8)line[i] < 0x20 && line[i] != '\t') || line[i] == 0x7f)
-			return config_fail(reader, "found the byte 0x%02x in column %lu, expected text",
+			return config_fail(reader, "found the byte 0x%02x in column %zu, expected text",
 					   (u8)line[i], i + 1);
 	key = config_trim(line);
 	if (*key == '\0' || *key == '#')
@@ -225,7 +225,7 @@ static bool config_read_lines(struct config_reader *reader, const char *text, si
 		if (end && length && text[length - 1] == '\r')
 			length--;
 		if (length > CONFIG_LINE_MAX)
-			return config_fail(reader, "found a line of %lu bytes, expected at most %u", length,
+			return config_fail(reader, "found a line of %zu bytes, expected at most %d", length,
 					   CONFIG_LINE_MAX);
 		memcpy(line, text, length);
 		line[length] = '\0';
@@ -243,7 +243,7 @@ static bool config_read_file(struct config_reader *reader, const char *text, siz
 	const struct config *config = reader->config;
 
 	if (size > CONFIG_FILE_MAX)
-		return config_fail(reader, "found %lu bytes, expected at most %u", size,
+		return config_fail(reader, "found %zu bytes, expected at most %u", size,
 				   (unsigned)CONFIG_FILE_MAX);
 	if (size >= 2 && (memcmp(text, "\xff\xfe", 2) == 0 || memcmp(text, "\xfe\xff", 2) == 0))
 		return config_fail(reader, "found UTF-16 text, expected UTF-8: save the file as plain text");

@@ -210,9 +210,9 @@ static void config_print_size(char *text, size_t room, u64 value)
 
 static void config_describe_number(const struct config_key *key, char text[CONFIG_EXPECTED_MAX])
 {
-	char min[24], max[24], multiple[24];
-
 	if (key->is_size) {
+		char min[24], max[24], multiple[24];
+
 		config_print_size(min, sizeof(min), key->min);
 		config_print_size(max, sizeof(max), key->max);
 		config_print_size(multiple, sizeof(multiple), key->multiple);
@@ -246,19 +246,19 @@ void config_describe(const struct config_key *key, char text[CONFIG_EXPECTED_MAX
 		config_describe_words(key, text);
 	else if (key->take == config_take_list)
 		snprintf(text, CONFIG_EXPECTED_MAX,
-			 "on, off, or names with commas between them, %u bytes at most", CONFIG_LIST_MAX - 1);
+			 "on, off, or names with commas between them, %d bytes at most", CONFIG_LIST_MAX - 1);
 	else if (key->take == config_take_escape)
 		snprintf(text, CONFIG_EXPECTED_MAX,
 			 "off, or ctrl- and a lower-case letter (not h, i, j, m) or one of ] \\ ^ _");
 	else if (key->take == config_take_module)
 		snprintf(text, CONFIG_EXPECTED_MAX,
-			 "a path of ASCII characters, then an argument, each at most %u bytes; at most %u "
+			 "a path of ASCII characters, then an argument, each at most %d bytes; at most %d "
 			 "modules",
 			 CONFIG_PATH_MAX - 2, CONFIG_MODULES_MAX);
 	else if (key->take == config_take_path)
 		snprintf(text, CONFIG_EXPECTED_MAX,
-			 "the path of a file on the EFI system partition, at most %u ASCII characters",
+			 "the path of a file on the EFI system partition, at most %d ASCII characters",
 			 CONFIG_PATH_MAX - 2);
 	else
-		snprintf(text, CONFIG_EXPECTED_MAX, "at most %lu bytes", key->size - 1);
+		snprintf(text, CONFIG_EXPECTED_MAX, "at most %zu bytes", key->size - 1);
 }

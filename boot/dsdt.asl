@@ -96,6 +96,16 @@ DefinitionBlock ("", "DSDT", 2, "SLUICE", "SLUICEPC", 1)
 				IRQNoFlags () { 0 }
 			})
 		}
+
+		// Holds ACPI_ECAM_BASE for the MCFG table, which says whether there is anything.
+		Device (MBRD)
+		{
+			Name (_HID, EisaId ("PNP0C02"))
+			Name (_CRS, ResourceTemplate ()
+			{
+				Memory32Fixed (ReadWrite, 0xFEF00000, 0x00100000)
+			})
+		}
 	}
 
 	// SLP_TYPa, SLP_TYPb; ACPI_S5_SLP_TYP.

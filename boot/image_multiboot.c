@@ -112,7 +112,7 @@ bool image_multiboot_check(const u8 *data, u64 size, u64 offset, struct image_er
 {
 	const u32 flags = image_u32(data + offset + 4);
 	struct elf_image elf;
-	struct mb_flat flat;
+	struct mb_flat flat = { 0 };
 
 	if (flags & MB_REQUIREMENTS & ~(MB_PAGE_ALIGN | MB_MEMORY_INFO))
 		return image_fail(error,
@@ -148,7 +148,7 @@ static bool mb_load_image(struct image_loader *loader, u64 *entry)
 	const u64 size = loader->request->kernel_size;
 	const u64 header = image_multiboot_find(data, size);
 	struct elf_image elf;
-	struct mb_flat flat;
+	struct mb_flat flat = { 0 };
 	u8 *to;
 
 	if (!image_multiboot_has_addresses(data, header)) {

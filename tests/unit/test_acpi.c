@@ -22,6 +22,7 @@ static const struct acpi_board board = {
 	.pm_timer = 0x608,
 	.reset_port = 0xcf9,
 	.reset_value = 0x0e,
+	.ecam_base = ACPI_ECAM_BASE,
 	.cpu_count = 3,
 };
 
@@ -163,6 +164,21 @@ static void test_madt_lists_cpus_ioapic_and_overrides(void **state)
 	assert_int_equal(get(madt, 4, 4), entry + 38 - madt);
 }
 
+static void test_mcfg_names_bus_0_alone_and_only_if_there_is_a_window(void **state)
+{
+	struct acpi_board other = board;
+	const u8 *mcfg = table_find("MCFG");
+	u64 rsdp;
+
+	(void)state;
+	assert_int_equal(get(mcfg, 4, 4), 60);
+	assert_int_equal(get(mcfg, 44, 8), 0xfef00000);
+	assert_int_equal(get(mcfg, 52, 8), 0); /* segment 0, buses 0..0 */
+	other.ecam_base = 0;
+	rsdp = acpi_build(&other, GPA, tables, ACPI_TABLES_MAX);
+	assert_int_equal(get(table_at(get(at(rsdp, 36), 24, 8), "XSDT"), 4, 4), 36 + 2 * 8);
+}
+
 static const u8 *dsdt_find(void)
 {
 	const u8 *fadt = table_find("FACP");
@@ -276,6 +292,7 @@ int main(void)
 		ACPI_TEST(test_rsdp_has_both_checksums_and_leads_to_the_xsdt),
 		ACPI_TEST(test_fadt_describes_the_legacy_board),
 		ACPI_TEST(test_madt_lists_cpus_ioapic_and_overrides),
+		ACPI_TEST(test_mcfg_names_bus_0_alone_and_only_if_there_is_a_window),
 		ACPI_TEST(test_dsdt_reads_back_as_the_board),
 		ACPI_TEST(test_interrupt_routing_is_that_of_the_contract),
 		ACPI_TEST(test_arguments_out_of_range_are_refused),
