@@ -56,7 +56,7 @@ fuzz: $(FUZZ_ALL) ## run the fuzz targets, FUZZ=name for one, for SECONDS each
 	@tests/run fuzz $(or $(SECONDS),60) $(if $(FUZZ),$(BUILD)/tests/fuzz/fuzz_$(FUZZ),$(FUZZ_ALL))
 
 # ---- The memory core as a library for the host ------------------------------------------------------------------------------
-LIB_SRCS := $(wildcard mm/*.c iommu/region*.c iommu/window*.c)
+LIB_SRCS := $(wildcard mm/*.c iommu/fault.c iommu/iotlb.c iommu/window*.c)
 $(eval $(call host_objects,host,$$(CC) -O2,CC))
 
 lib: $(BUILD)/libsluice-mm.a ## build the memory core for the host: $(BUILD)/libsluice-mm.a
