@@ -13,13 +13,13 @@
 #define EFI_COLD     0
 #define EFI_SHUTDOWN 2
 
-static struct host_power *power;
+static struct host_power *machine;
 /* Ways that have been begun: a fault inside one comes back through panic() and must find the next. */
 static unsigned stage;
 
-void host_power_init(struct host_power *machine)
+void host_power_init(struct host_power *power)
 {
-	power = machine;
+	machine = power;
 }
 
 /* In VMX operation INIT is blocked, and firmware does not expect it. */
@@ -40,10 +40,10 @@ static void write_port(u16 port, const char *text)
 
 static void exit_port(unsigned status)
 {
-	if (!power || !power->exit_port)
+	if (!machine || !machine->exit_port)
 		return;
-	if (power->exit_port != HOST_EXIT_PORT_BOCHS) {
-		outb(power->exit_port, (u8)status);
+	if (machine->exit_port != HOST_EXIT_PORT_BOCHS) {
+		outb(machine->exit_port, (u8)status);
 		return;
 	}
 	write_port(HOST_DEBUG_PORT_BOCHS, status ? "\nstatus 1\n" : "\nstatus 0\n");
@@ -52,11 +52,11 @@ static void exit_port(unsigned status)
 
 static void reset_system(u32 type)
 {
-	if (!power || !power->reset_system)
+	if (!machine || !machine->reset_system)
 		return;
-	for (unsigned i = 0; i < power->count; i++)
-		host_map(power->runtime[i].address, power->runtime[i].size, HOST_WRITE | HOST_EXEC);
-	power->reset_system(type, 0, 0, NULL);
+	for (unsigned i = 0; i < machine->count; i++)
+		host_map(machine->runtime[i].address, machine->runtime[i].size, HOST_WRITE | HOST_EXEC);
+	machine->reset_system(type, 0, 0, NULL);
 }
 
 _Noreturn void host_halt(void)

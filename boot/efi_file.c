@@ -104,7 +104,7 @@ static enum efi_file_result open_and_read(struct efi *efi, struct boot_file *fil
 	enum efi_file_result result;
 	unsigned length = 0;
 
-	for (; file->name[length] && length < CONFIG_PATH_MAX - 1; length++)
+	for (; length < CONFIG_PATH_MAX - 1 && file->name[length]; length++)
 		wide[length] = (u8)file->name[length];
 	wide[length] = 0;
 	if (EFI_ERROR(efi->volume->Open(efi->volume, &handle, wide, EFI_FILE_MODE_READ, 0)))

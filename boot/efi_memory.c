@@ -119,6 +119,8 @@ bool efi_exit_boot_services(struct efi *efi)
 {
 	EFI_STATUS status = EFI_SUCCESS;
 
+	/* Printing may allocate; and after a first refusal the screen's driver may be gone. */
+	log_set_screen(NULL, NULL);
 	/*
 	 * The map may change between the two calls (a timer's handler allocates): then the key is stale, and all
 	 * that may be done is to fetch the map again, into the same buffer, and to try again.
@@ -129,7 +131,6 @@ bool efi_exit_boot_services(struct efi *efi)
 		status = efi->boot->ExitBootServices(efi->image, efi->map_key);
 		if (!EFI_ERROR(status)) {
 			cli();
-			log_set_screen(NULL, NULL);
 			return true;
 		}
 	}

@@ -230,11 +230,16 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system)
 	host_power_init(&power);
 	efi.tsc_hz = tsc_measure_hz();
 	efi_screen_init(&efi);
-	log_info("a tiny hypervisor for Intel VT-x");
+	/* The only line of a good start that a screen shows: where to look for the others. */
+	log_progress(
+		"sluice: a tiny hypervisor for Intel VT-x; everything else is said on the serial line\r\n");
 	efi.boot->SetWatchdogTimer(0, 0, 0, NULL);
 
-	if (!prepare(&efi) || !efi_exit_boot_services(&efi))
+	if (!prepare(&efi))
 		return give_up(&efi);
+	/* A refusal may leave the firmware half shut down: nothing but its run-time services can be used any more. */
+	if (!efi_exit_boot_services(&efi))
+		host_poweroff(1);
 
 	boot.tsc_excluded = efi.tsc_reading;
 	host_cpu_load(&boot_cpu);
