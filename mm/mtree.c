@@ -6,7 +6,7 @@
 
 #include "mm/dirty.h"
 
-#define LINE_MAX_CHARS 128
+#define LINE_MAX_CHARS 224
 
 static void print_region(const struct region *region, u64 base, unsigned level, mtree_emit emit, void *to)
 {
