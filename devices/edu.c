@@ -197,8 +197,8 @@ static enum mem_result registers_write(void *device, u64 offset, unsigned size, 
 static const struct region_ops registers_ops = {
 	.read = registers_read,
 	.write = registers_write,
-	.valid = { 4, 8 },
-	.impl = { 4, 8 },
+	.valid = { 4, 8, false },
+	.impl = { 4, 8, false },
 };
 
 void edu_init(struct edu *edu, const char *name, const struct clock *clock, struct timer_queue *timers)

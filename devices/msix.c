@@ -113,8 +113,8 @@ static enum mem_result table_write(void *device, u64 offset, unsigned size, u64 
 static const struct region_ops table_ops = {
 	.read = table_read,
 	.write = table_write,
-	.valid = { 4, 8 },
-	.impl = { 4, 4 },
+	.valid = { 4, 8, false },
+	.impl = { 4, 4, false },
 };
 
 bool msix_add(struct pci_function *function, unsigned count, unsigned bar)

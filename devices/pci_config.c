@@ -86,6 +86,6 @@ static enum mem_result ecam_write(void *device, u64 offset, unsigned size, u64 v
 const struct region_ops pci_ecam_ops = {
 	.read = ecam_read,
 	.write = ecam_write,
-	.valid = { 1, 8 },
-	.impl = { 1, 4 },
+	.valid = { 1, 8, false },
+	.impl = { 1, 4, false },
 };

@@ -142,8 +142,8 @@ static enum mem_result register_write(void *device, u64 offset, unsigned size, u
 }
 
 static const struct region_ops register_ops = { .write = register_write,
-						.valid = { 1, 8 },
-						.impl = { 1, 8 } };
+						.valid = { 1, 8, false },
+						.impl = { 1, 8, false } };
 
 static void registers_cannot_be_mapped(void **state)
 {
