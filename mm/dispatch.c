@@ -113,7 +113,7 @@ enum mem_result dispatch_read(const struct section *section, u64 offset, unsigne
 /* A unit of which only a part is written: the rest is read and written back. */
 static enum mem_result merge_unit(const struct section *section, u64 at, unsigned size, u8 *unit)
 {
-	enum mem_result result = MEM_DECODE_ERROR;
+	enum mem_result result = MEM_ACCESS_ERROR;
 	u64 value = 0;
 
 	if (section->ops->read)

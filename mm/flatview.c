@@ -107,7 +107,8 @@ static int collect(struct build *b, const struct region *region, u64 low, u64 hi
 {
 	int error = 0;
 
-	if (!region->enabled || low > region->last)
+	/* Only an alias gets here with an empty one. */
+	if (!region->enabled || region->empty || low > region->last)
 		return 0;
 	if (level > REGION_DEPTH_MAX)
 		return -ELOOP;

@@ -306,7 +306,8 @@ int region_add_overlapping(struct region *parent, u64 offset, struct region *chi
 
 int region_add(struct region *parent, u64 offset, struct region *child, s32 priority)
 {
-	const struct region *other = child->enabled ? find_tie(parent, offset, child, priority) : NULL;
+	bool there = child->enabled && !child->empty;
+	const struct region *other = there ? find_tie(parent, offset, child, priority) : NULL;
 
 	if (other && other != child) {
 		log_error(

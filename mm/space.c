@@ -169,7 +169,7 @@ static void mark_written(const struct section *section, u64 at, u64 length)
 		region_mark_dirty(section->region, section->offset + at, length);
 }
 
-/* A device gets a fill in pieces that end on a boundary, so that the pieces do not change the accesses it sees. */
+/* In pieces that start and end where the accesses that the device sees do. */
 static enum mem_result fill_device(const struct section *section, u64 offset, u8 byte, u64 length, u64 *done)
 {
 	enum mem_result result = MEM_OK;
@@ -178,8 +178,8 @@ static enum mem_result fill_device(const struct section *section, u64 offset, u8
 	memset(piece, byte, sizeof(piece));
 	*done = 0;
 	while (length) {
-		u64 size = MIN(sizeof(piece) - (offset & (sizeof(piece) - 1)), length), part;
-
+		u64 from = section->ops->valid.unaligned ? 0 : offset & (sizeof(piece) - 1);
+		u64 size = MIN(sizeof(piece) - from, length), part;
 		enum mem_result now = dispatch_write_transfer(section, offset, piece, size, &part);
 
 		*done += result == MEM_OK ? part : 0;
@@ -342,9 +342,14 @@ enum mem_result as_fill(const struct address_space *as, u64 address, u8 byte, u6
 enum mem_result as_copy(const struct address_space *to, u64 to_address, const struct address_space *from,
 			u64 address, u64 length)
 {
+	u64 room = MIN(~0ull - address, ~0ull - to_address); /* bytes before 2^64, less one */
 	enum mem_result result = MEM_OK;
 	u8 piece[512];
 
+	if (length && length - 1 > room) {
+		length = room + 1;
+		result = MEM_DECODE_ERROR;
+	}
 	while (length) {
 		/* Pieces end on boundaries of the target: a device there sees whole registers. */
 		u64 size = MIN(sizeof(piece) - (to_address & (sizeof(piece) - 1)), length);
@@ -352,8 +357,6 @@ enum mem_result as_copy(const struct address_space *to, u64 to_address, const st
 		result |= as_read(from, address, piece, size);
 		result |= as_write(to, to_address, piece, size);
 		length -= size;
-		if (length && (address > ~0ull - size || to_address > ~0ull - size))
-			return result | MEM_DECODE_ERROR;
 		address += size;
 		to_address += size;
 	}
