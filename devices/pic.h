@@ -41,7 +41,10 @@ extern const struct region_ops pic_elcr_ops; /* device: struct pic *; at 0x4d0 *
 void pic_init(struct pic *pic, struct irq_line output);
 /* All masked, as firmware leaves it; the wires stay as they are. */
 void pic_reset(struct pic *pic);
-/* An input, 0..15, for irq_line.set; `controller` is the struct pic. 2 is the cascade and ignored. An edge is remembered even if the wire falls again. */
+/*
+ * An input, 0..15, for irq_line.set; `controller` is the struct pic. 2 is the cascade and ignored. An edge is
+ * remembered even if the wire falls again.
+ */
 void pic_set(void *controller, unsigned pin, bool level);
 /*
  * The CPU's interrupt acknowledge: the vector, 0..255. If the request went away since `output` rose it is a spurious one:

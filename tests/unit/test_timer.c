@@ -23,6 +23,7 @@ static void fired(void *device)
 {
 	struct slot *slot = device;
 
+	assert_int_equal(f.timer[slot->index].deadline, TIMER_NEVER); /* free to be armed */
 	assert_true(f.count < sizeof(f.order) - 1);
 	f.order[f.count++] = 'a' + slot->index;
 	if (f.again != TIMER_NEVER)

@@ -90,6 +90,73 @@ static void ier_keeps_four_bits_and_dlab_swaps_registers(void **state)
 	assert_int_equal(in(MCR), 0x1f);
 }
 
+/* Each control bit does its own thing only. */
+static void control_bits_stand_alone(void **state)
+{
+	(void)state;
+	for (unsigned bit = 0; bit < 8; bit++) {
+		setup(NULL);
+		uart16550_receive(&fix.uart, 'k');
+		out(MCR, 1 << bit);
+		out(IER, 1 << bit);
+		assert_int_equal(fix.rig.line, false);
+		out(IER, 0x01);
+		assert_int_equal(fix.rig.line, bit == 3);
+		out(THR, 'x');
+		assert_int_equal(fix.sent_count, bit != 4);
+
+		setup(NULL);
+		out(SCR, 0);
+		out(LCR, 1 << bit);
+		out(THR, 'x');
+		assert_int_equal(fix.sent_count, bit != 7);
+
+		setup(NULL);
+		uart16550_receive(&fix.uart, 'k');
+		out(MCR, 0x08);
+		for (unsigned cause = 0; cause < 8; cause++) {
+			out(IER, 1 << cause);
+			assert_int_equal(in(IIR), cause == 0 ? 0x04 : cause == 1 ? 0x02 : 0x01);
+		}
+
+		setup(NULL);
+		out(FCR, 1 << bit);
+		assert_int_equal(in(IIR), bit == 0 ? 0xc1 : 0x01);
+	}
+}
+
+static void clearing_an_empty_transmit_fifo_tells_nothing(void **state)
+{
+	(void)state;
+	out(FCR, 0x01);
+	out(MCR, 0x08);
+	out(IER, 0x02);
+	in(IIR);
+	out(FCR, 0x05);
+	assert_int_equal(in(IIR), 0xc1);
+	out(FCR, 0x01 | 0xc0);
+	for (unsigned i = 0; i < 13; i++)
+		uart16550_receive(&fix.uart, i);
+	out(IER, 0x01);
+	assert_int_equal(in(IIR), 0xcc);
+	/* clear bits are not kept: the next write clears nothing */
+	out(FCR, 0xc3);
+	uart16550_receive(&fix.uart, 'q');
+	out(FCR, 0xc1);
+	assert_int_equal(in(RBR), 'q');
+}
+
+static void reset_asks_for_what_was_refused(void **state)
+{
+	(void)state;
+	uart16550_receive(&fix.uart, 'a');
+	fix.keys = "b";
+	uart16550_receive(&fix.uart, 'b');
+	uart16550_reset(&fix.uart);
+	assert_int_equal(in(LSR), 0x61);
+	assert_int_equal(in(RBR), 'b');
+}
+
 static void line_and_modem_status_ignore_writes(void **state)
 {
 	(void)state;
@@ -430,6 +497,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(reset_values_are_the_data_sheets, setup),
 		cmocka_unit_test_setup(ier_keeps_four_bits_and_dlab_swaps_registers, setup),
+		cmocka_unit_test_setup(control_bits_stand_alone, setup),
+		cmocka_unit_test_setup(clearing_an_empty_transmit_fifo_tells_nothing, setup),
+		cmocka_unit_test_setup(reset_asks_for_what_was_refused, setup),
 		cmocka_unit_test_setup(line_and_modem_status_ignore_writes, setup),
 		cmocka_unit_test_setup(linux_finds_a_16550a_without_bugs, setup),
 		cmocka_unit_test_setup(sending_keeps_thre_set_and_costs_no_interrupt, setup),
