@@ -82,9 +82,8 @@ void log_line(enum log_level level, const char *format, ...)
 		put('\n');
 	log_write(line, length);
 	if (sink.screen_write && level <= LOG_WARN) {
-		line[length - 1] = '\0';
+		line[length] = '\0';
 		sink.screen_write(sink.screen, line);
-		sink.screen_write(sink.screen, "\r\n");
 	}
 }
 

@@ -17,10 +17,10 @@
 /* Lines above this level are dropped; LOG_INFO at first. */
 void log_set_level(enum log_level level);
 
-/* `write` shows text on the screen; NULL: no screen any more. */
+/* `write` shows text on the screen, '\n' as the end of a line; NULL: no screen any more. */
 void log_set_screen(void (*write)(void *screen, const char *text), void *screen);
 
-/* Text as it is, without line or prefix, to serial line and screen: progress of slow work. Not remembered. */
+/* Text without prefix to serial line and screen: progress of slow work. Not remembered; '\n' ends a line. */
 void log_progress(const char *text);
 
 /* Text as it is to serial line and history; '\n' becomes "\r\n" on the line. Waits where the transmit ring is full. */

@@ -68,7 +68,7 @@ static void progress_show(struct efi *efi, struct progress *progress, u64 done)
 		log_progress(text);
 	}
 	if (done == progress->size)
-		log_progress("\r\n");
+		log_progress("\n");
 }
 
 static enum efi_file_result read_all(struct efi *efi, EFI_FILE_HANDLE handle, struct boot_file *file)

@@ -26,8 +26,12 @@ static void screen_write(void *context, const char *text)
 	while (*text) {
 		unsigned length = 0;
 
-		while (*text && length < TEXT_MAX - 1)
+		/* room for the pair that a newline becomes, and for the end */
+		while (*text && length < TEXT_MAX - 2) {
+			if (*text == '\n')
+				wide[length++] = '\r';
 			wide[length++] = (u8)*text++;
+		}
 		wide[length] = 0;
 		for (unsigned i = 0; i < all->count; i++)
 			all->output[i]->OutputString(all->output[i], wide);

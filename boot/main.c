@@ -210,7 +210,7 @@ static EFI_STATUS give_up(struct efi *efi)
 	if (power.exit_port)
 		host_poweroff(1);
 	log_progress(
-		"sluice: nothing was started; any key returns to the firmware, otherwise power goes off\r\n");
+		"sluice: nothing was started; any key returns to the firmware, otherwise power goes off\n");
 	serial_flush();
 	if (!efi_wait_key(efi, ERROR_WAIT)) {
 		power.reset_system = (void *)efi->system->RuntimeServices->ResetSystem;
@@ -232,7 +232,7 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system)
 	efi_screen_init(&efi);
 	/* The only line of a good start that a screen shows: where to look for the others. */
 	log_progress(
-		"sluice: a tiny hypervisor for Intel VT-x; everything else is said on the serial line\r\n");
+		"sluice: a tiny hypervisor for Intel VT-x; everything else is said on the serial line\n");
 	efi.boot->SetWatchdogTimer(0, 0, 0, NULL);
 
 	if (!prepare(&efi))
