@@ -271,7 +271,7 @@ static __attribute__((noinline)) void write_other(struct lapic *l, unsigned inde
 	*reg = value;
 }
 
-/* The two that a guest writes at every interrupt come first, and without the registers that the others need. */
+/* The two that a guest writes at every interrupt come first, and without the stack frame of the others. */
 void lapic_write_register(struct lapic *l, unsigned index, u32 value)
 {
 	if (index == LAPIC_EOI >> 4) {

@@ -163,6 +163,44 @@ static void registers_cannot_be_mapped(void **state)
 	region_remove(&device);
 }
 
+static struct iommu_entry identity(const struct iommu_region *iommu, u64 iova, enum mem_access access)
+{
+	(void)iommu, (void)access;
+	return (struct iommu_entry){
+		.iova = iova, .translated = iova & ~PAGE_MASK, .mask = PAGE_MASK, .perm = MEM_READ_WRITE
+	};
+}
+
+static void note_revoked(void *device, struct mem_mapping *mapping)
+{
+	assert_false(mem_map_valid(mapping));
+	++*(unsigned *)device;
+}
+
+static void a_device_hears_that_its_mapping_was_revoked(void **state)
+{
+	static const struct iommu_ops identity_ops = { .translate = identity };
+	struct fixture *f = *state;
+	struct iommu_region iommu;
+	struct address_space master;
+	struct mem_mapping mapping;
+	unsigned revoked = 0;
+
+	region_init_iommu(&iommu, "iommu", REGION_SIZE_WHOLE, &identity_ops, &f->rig->dma, false);
+	assert_int_equal(as_init(&master, &f->rig->core, "master", &iommu.region, UNCLAIMED_ONES), 0);
+	f->port.as = &master;
+	dma_port_on_revoke(&f->port, note_revoked, &revoked);
+	assert_int_equal(dma_map(&f->port, 0x3000, 0x100, MEM_WRITE, &mapping), MEM_OK);
+	assert_ptr_equal(mapping.host, f->rig->bytes + 0x3000);
+	assert_int_equal(iommu_invalidate(&iommu, 0x4000, 0x4fff), 0);
+	assert_int_equal(revoked, 0);
+	assert_int_equal(iommu_invalidate(&iommu, 0x3000, 0x3fff), 1);
+	assert_int_equal(revoked, 1);
+	assert_int_equal(dma_unmap(&f->port, &mapping, 0x100), MEM_ACCESS_ERROR);
+	assert_int_equal(f->port.faults, 1);
+	as_destroy(&master);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -174,6 +212,7 @@ int main(void)
 		TEST(a_mapping_is_the_memory_itself),
 		TEST(a_mapping_is_clipped_to_what_is_there),
 		TEST(registers_cannot_be_mapped),
+		TEST(a_device_hears_that_its_mapping_was_revoked),
 	};
 
 	return cmocka_run_group_tests_name("dma", tests, NULL, NULL);
