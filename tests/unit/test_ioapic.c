@@ -60,8 +60,8 @@ static int setup(void **state)
 static void reset_values(void **state)
 {
 	(void)state;
-	assert_int_equal(rig_read(&ioapic_ops, &ioapic, 0, 4), 0);
 	for (unsigned pass = 0; pass < 2; pass++) {
+		assert_int_equal(rig_read(&ioapic_ops, &ioapic, 0, 4), 0);
 		assert_int_equal(get(0), 0x03000000);
 		assert_int_equal(get(1), 0x00170020);
 		assert_int_equal(get(2), 0x03000000);

@@ -345,6 +345,10 @@ static void polling_acknowledges(void **state)
 	assert_int_equal(ocw3_read(0x20, 0x0c), 0);
 	pulse(5);
 	assert_int_equal(ocw3_read(0x20, 0x0c), 0x85);
+	assert_false(rig.line);
+	pulse(0);
+	assert_int_equal(ocw3_read(0x20, 0x0c), 0x80);
+	out(0x20, 0x60);
 	assert_int_equal(in(0x20), 0); /* IRR again */
 	assert_int_equal(ISR(0x20), 0x20);
 	assert_false(rig.line);
@@ -355,6 +359,48 @@ static void polling_acknowledges(void **state)
 	out(0xa0, 0x0c);
 	assert_int_equal(in(0xa0), 0x86);
 	assert_int_equal(ISR(0xa0), 0x40);
+}
+
+static void initialisation_without_icw4_leaves_the_special_modes(void **state)
+{
+	(void)state;
+	start(0x13); /* automatic EOI, special fully nested */
+	out(0x20, 0x80);
+	out(0x20, 0x68); /* special mask */
+	out(0x20, 0x0c); /* a poll that is not fetched */
+	out(0x20, 0x14); /* bit 2, the interval, is no ICW4 */
+	out(0x21, 0x30);
+	out(0x21, 0x04);
+	assert_int_equal(in(0x20), 0);
+	pulse(5);
+	assert_int_equal(pic_ack(&pic), 0x35);
+	assert_int_equal(ISR(0x20), 0x20);
+	out(0x21, 0x20);
+	pulse(6);
+	assert_false(rig.line);
+	out(0x20, 0x20);
+	assert_int_equal(pic_ack(&pic), 0x36);
+	out(0x20, 0x20);
+	/* rotation has to be asked for again */
+	out(0x21, 0);
+	start(0x03);
+	pulse(3);
+	pic_ack(&pic);
+	pulse(2 + 2);
+	pulse(3);
+	assert_int_equal(pic_ack(&pic), 0x33);
+}
+
+static void special_mask_takes_its_own_bit_only(void **state)
+{
+	(void)state;
+	set(3, true);
+	pic_ack(&pic);
+	out(0x21, 0x08);
+	out(0x20, 0x4c); /* clears it, and polls */
+	assert_int_equal(in(0x20), 0);
+	pulse(6);
+	assert_false(rig.line);
 }
 
 static void reset_masks_and_keeps_the_wires(void **state)
@@ -393,6 +439,8 @@ int main(void)
 		cmocka_unit_test_setup(rotation_moves_the_lowest_priority, setup_started),
 		cmocka_unit_test_setup(special_mask_mode_lets_lower_ones_in, setup_started),
 		cmocka_unit_test_setup(polling_acknowledges, setup_started),
+		cmocka_unit_test_setup(initialisation_without_icw4_leaves_the_special_modes, setup_started),
+		cmocka_unit_test_setup(special_mask_takes_its_own_bit_only, setup_started),
 		cmocka_unit_test_setup(reset_masks_and_keeps_the_wires, setup_started),
 	};
 

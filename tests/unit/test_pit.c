@@ -479,6 +479,75 @@ static void one_shots_fire_once(void **state)
 	assert_null(rig.queue.first);
 }
 
+static void short_one_shots_are_not_held_back(void **state)
+{
+	(void)state;
+	load(0, 0x30, 10);
+	go(11);
+	assert_int_equal(rig.rises, 1);
+	load(0, 0x30, 10);
+	go(21);
+	assert_int_equal(rig.rises, 1);
+	go(22);
+	assert_int_equal(rig.rises, 2);
+}
+
+static void modes_6_and_7_are_2_and_3(void **state)
+{
+	(void)state;
+	load(2, 0x3c, 10);
+	assert_int_equal(status(2) & 0x0e, 0x04);
+	load(2, 0x3e, 10);
+	assert_int_equal(status(2) & 0x0e, 0x06);
+}
+
+static void unlatched_reads_see_the_new_count(void **state)
+{
+	(void)state;
+	out61(1);
+	load(2, 0x34, 1000);
+	go(5);
+	out(2, 300 & 0xff);
+	out(2, 300 >> 8);
+	go(1001);
+	assert_int_equal(in(2), 300 & 0xff);
+	assert_int_equal(in(2), 300 >> 8);
+}
+
+static void a_count_at_the_end_of_the_high_half_waits_for_the_low_one(void **state)
+{
+	(void)state;
+	out61(1);
+	load(2, 0x36, 10);
+	go(6);
+	assert_false(out2());
+	out(2, 20);
+	out(2, 0);
+	go(10);
+	assert_false(out2());
+	go(11);
+	assert_true(out2());
+	assert_int_equal(latched(2), 20);
+	go(20);
+	assert_true(out2());
+	go(21);
+	assert_false(out2());
+}
+
+static void triggered_modes_ignore_a_gate_that_was_high_before(void **state)
+{
+	(void)state;
+	out61(1);
+	for (unsigned control = 0x32; control <= 0x3a; control += 8) {
+		load(2, control, 5);
+		for (unsigned i = 0; i < 20; i++) {
+			rig_go(&rig, rig.now + 1000);
+			assert_true(out2());
+		}
+		assert_int_equal(status(2), 0xc0 | control);
+	}
+}
+
 static void triggered_modes_never_fire_on_channel_0(void **state)
 {
 	(void)state;
@@ -563,6 +632,11 @@ int main(void)
 		cmocka_unit_test_setup(port_61_keeps_four_bits_and_toggles_refresh, setup),
 		cmocka_unit_test_setup(periodic_ticks_are_exact_at_every_rate, setup),
 		cmocka_unit_test_setup(one_shots_fire_once, setup),
+		cmocka_unit_test_setup(short_one_shots_are_not_held_back, setup),
+		cmocka_unit_test_setup(modes_6_and_7_are_2_and_3, setup),
+		cmocka_unit_test_setup(unlatched_reads_see_the_new_count, setup),
+		cmocka_unit_test_setup(a_count_at_the_end_of_the_high_half_waits_for_the_low_one, setup),
+		cmocka_unit_test_setup(triggered_modes_ignore_a_gate_that_was_high_before, setup),
 		cmocka_unit_test_setup(triggered_modes_never_fire_on_channel_0, setup),
 		cmocka_unit_test_setup(a_new_period_keeps_the_edges_in_step, setup),
 		cmocka_unit_test_setup(a_timer_storm_is_held_back, setup),

@@ -218,6 +218,23 @@ static void other_sleep_types_wake_at_once_and_are_told_a_few_times(void **state
 	assert_false(rig.line); /* waking is no event that is enabled */
 }
 
+static void nothing_but_its_enable_bit_sleeps(void **state)
+{
+	(void)state;
+	for (unsigned bit = 0; bit < 16; bit++) {
+		put(CONTROL, 2, 1 << bit);
+		assert_int_equal(get(STATUS, 2), bit == 13 ? 0x8000 : 0);
+		put(STATUS, 2, 0x8000);
+	}
+	rig_write(&pm_sleep_ops, &pm, 1, 1, 0x80); /* it woke there too */
+	for (unsigned bit = 0; bit < 8; bit++) {
+		rig_write(&pm_sleep_ops, &pm, 0, 1, 1 << bit);
+		assert_int_equal(rig_read(&pm_sleep_ops, &pm, 1, 1), bit == 5 ? 0x80 : 0);
+		rig_write(&pm_sleep_ops, &pm, 1, 1, 0x80);
+	}
+	assert_int_equal(offs, 0);
+}
+
 static void reset_register_resets_on_bit_2(void **state)
 {
 	static const u8 resetting[] = { 0x04, 0x06, 0x0e, 0x0f, 0xff };
@@ -250,6 +267,9 @@ static void reset_keeps_the_timer_counting(void **state)
 	assert_false(rig.line);
 	assert_int_equal(get(STATUS, 2), 0);
 	assert_int_equal(get(TIMER, 4), (u32)(700ull * PM_TIMER_HZ));
+	rig_go(&rig, rig.now + 700 * rig.clock.hz);
+	pm_reset(&pm);
+	assert_int_equal(get(STATUS, 2), 0); /* an overflow before the reset is none after it */
 	assert_null(rig.queue.first);
 }
 
@@ -265,6 +285,7 @@ int main(void)
 		cmocka_unit_test_setup(linux_powers_off, setup),
 		cmocka_unit_test_setup(linux_powers_off_a_reduced_board, setup),
 		cmocka_unit_test_setup(other_sleep_types_wake_at_once_and_are_told_a_few_times, setup),
+		cmocka_unit_test_setup(nothing_but_its_enable_bit_sleeps, setup),
 		cmocka_unit_test_setup(reset_register_resets_on_bit_2, setup),
 		cmocka_unit_test_setup(reset_keeps_the_timer_counting, setup),
 	};
