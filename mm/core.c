@@ -116,8 +116,11 @@ static u64 epoch_seen_by_all(struct mem_core *core, const struct mem_reader *sel
 
 	spin_lock(&core->lock);
 	for (struct mem_reader *reader = core->readers; reader; reader = reader->next) {
-		if (reader != self)
-			seen = MIN(seen, __atomic_load_n(&reader->seen, __ATOMIC_ACQUIRE));
+		/* One load: MIN would make two, and take the later for the earlier. */
+		u64 its = __atomic_load_n(&reader->seen, __ATOMIC_ACQUIRE);
+
+		if (reader != self && its < seen)
+			seen = its;
 	}
 	spin_unlock(&core->lock);
 	return seen;

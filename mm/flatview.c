@@ -300,6 +300,9 @@ static void fill_ops(struct section *section, const struct region *region, bool 
 		section->read_sizes = direct_sizes(region->ops, false);
 	if (!region->coalesced && !region->doorbells && !(section->flags & SECTION_READONLY))
 		section->write_sizes = direct_sizes(region->ops, true);
+	if (!region->coalesced && region->doorbells && !(section->flags & SECTION_READONLY) &&
+	    region->ops->endian == MEM_LITTLE_ENDIAN)
+		section->flags |= SECTION_DOORBELLS;
 }
 
 static void fill_section(struct section *section, const struct span *span, bool ram_only)

@@ -40,6 +40,7 @@ enum section_kind {
 #define SECTION_DIRTY_LOG    4	/* .. but each one is to be told to region_mark_dirty */
 #define SECTION_READONLY     8	/* writes to what has host memory or ops are refused */
 #define SECTION_NO_OPS	     16 /* what would go to ops is refused: the space is for RAM only */
+#define SECTION_DOORBELLS    32 /* little endian, and has doorbells (mm/doorbell.h) that an aligned write may ring */
 
 struct section {
 	u64 first, last;	      /* both included */

@@ -198,8 +198,11 @@ static unsigned height(const struct region *region, const struct region *unwante
 	if (region->target)
 		return height(region->target, unwanted, level + 1, steps);
 	for (const struct region *child = region->children; child && deepest <= REGION_DEPTH_MAX;
-	     child = child->next)
-		deepest = MAX(deepest, height(child, unwanted, level + 1, steps));
+	     child = child->next) {
+		unsigned below = height(child, unwanted, level + 1, steps);
+
+		deepest = MAX(deepest, below);
+	}
 	return deepest;
 }
 

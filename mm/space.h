@@ -21,6 +21,7 @@
 #define MM_SPACE_H
 
 #include "mm/core.h"
+#include "mm/doorbell.h"
 #include "mm/flatview.h"
 
 struct address_space {
@@ -190,6 +191,9 @@ static inline enum mem_result as_store(const struct address_space *as, struct se
 		if (section->write_sizes & size && !((section->offset + at) & (size - 1)))
 			return section->ops->write(section->device, section->offset + at, size,
 						   value & mem_size_mask(size));
+		if (section->flags & SECTION_DOORBELLS &&
+		    doorbell_try(section->region, section->offset + at, size, value & mem_size_mask(size)))
+			return MEM_OK;
 	}
 	return as_store_slow(as, section, address, size, MEM_LITTLE_ENDIAN, value);
 }
