@@ -14,7 +14,7 @@
 #define CONFIG_LINE_MAX	    4096       /* bytes of a line, its end not counted */
 #define CONFIG_PATH_MAX	    256	       /* with the NUL, as every size below */
 #define CONFIG_ARGUMENT_MAX 256
-#define CONFIG_CMDLINE_MAX  4096
+#define CONFIG_CMDLINE_MAX  2048
 #define CONFIG_LIST_MAX	    256
 #define CONFIG_MODULES_MAX  8
 
@@ -33,7 +33,7 @@ struct config_module {
 	char argument[CONFIG_ARGUMENT_MAX]; /* what follows the path; "": nothing */
 };
 
-/* About 9 KiB: not for a small stack. Paths are as the firmware takes them: '\' between names, "" = not given. */
+/* About 7 KiB: not for a small stack. Paths are as the firmware takes them: '\' between names, "" = not given. */
 struct config {
 	char kernel[CONFIG_PATH_MAX]; /* never "" unless selftest or bench is given */
 	char initrd[CONFIG_PATH_MAX];

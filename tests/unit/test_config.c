@@ -364,16 +364,23 @@ static void test_lines_and_files_have_a_longest_size(void **state)
 	const size_t start = sizeof(head) - 1;
 
 	(void)state;
-	memset(text, 'x', sizeof(text));
-	memcpy(text, head, start);
+	/* A comment may be as long as a line. */
+	memset(text, '#', sizeof(text));
+	memcpy(text, "kernel = k\n", 11);
 	assert_true(parse_bytes(text, 11 + CONFIG_LINE_MAX));
-	assert_int_equal(strlen(config.cmdline), CONFIG_LINE_MAX - 10);
 	assert_false(parse_bytes(text, 11 + CONFIG_LINE_MAX + 1));
 	assert_string_equal(error.text, "f:2: found a line of 4097 bytes, expected at most 4096");
 	/* The line's end does not count, whichever it is. */
 	text[11 + CONFIG_LINE_MAX] = '\r';
 	text[11 + CONFIG_LINE_MAX + 1] = '\n';
 	assert_true(parse_bytes(text, 11 + CONFIG_LINE_MAX + 2));
+
+	memset(text, 'x', sizeof(text));
+	memcpy(text, head, start);
+	assert_true(parse_bytes(text, start + CONFIG_CMDLINE_MAX - 1));
+	assert_int_equal(strlen(config.cmdline), CONFIG_CMDLINE_MAX - 1);
+	assert_false(parse_bytes(text, start + CONFIG_CMDLINE_MAX));
+	assert_non_null(strstr(error.text, "...\", expected at most 2047 bytes"));
 
 	memset(text + 11, '\n', sizeof(text) - 11);
 	assert_true(parse_bytes(text, CONFIG_FILE_MAX));
