@@ -99,6 +99,7 @@ static u32 pit_value(const struct pit_channel *ch, u64 now)
 
 static void pit_load(struct pit_channel *ch, u32 count, u64 now)
 {
+	ch->before = pit_out(ch, now);
 	ch->stopped = pit_value(ch, now);
 	ch->count = count;
 	ch->next = 0;
@@ -119,7 +120,8 @@ static void pit_write_count(struct pit_channel *ch, u16 raw, u64 now)
 
 	if (ch->mode == 0 || ch->mode == 4 || (!ch->counting && ch->mode != 1 && ch->mode != 5)) {
 		pit_load(ch, count, now);
-		ch->before = ch->mode != 0;
+		if (ch->mode == 0)
+			ch->before = false;
 		ch->paused = !ch->gate;
 		return;
 	}
@@ -142,8 +144,6 @@ static void pit_write_count(struct pit_channel *ch, u16 raw, u64 now)
 
 static void pit_set_gate(struct pit_channel *ch, bool gate, u64 now)
 {
-	bool out = pit_out(ch, now);
-
 	if (gate == ch->gate)
 		return;
 	ch->gate = gate;
@@ -156,7 +156,6 @@ static void pit_set_gate(struct pit_channel *ch, bool gate, u64 now)
 		ch->origin = now - ch->held;
 		ch->paused = false;
 	} else if (ch->counting || ch->next) { /* a trigger */
-		ch->before = out || ch->mode != 1;
 		pit_load(ch, ch->next ? ch->next : ch->count, now);
 		ch->paused = false;
 	}
