@@ -94,24 +94,6 @@ void ioapic_eoi(struct ioapic *ioapic, u8 vector)
 	}
 }
 
-void ioapic_level_vectors(const struct ioapic *ioapic, u64 bitmap[4])
-{
-	for (unsigned i = 0; i < 4; i++)
-		bitmap[i] = 0;
-	for (unsigned pin = 0; pin < IOAPIC_PINS; pin++) {
-		u8 vector = ioapic->rte[pin] & RTE_VECTOR;
-
-		if (rte_is_level(ioapic->rte[pin]))
-			bitmap[vector / 64] |= BIT(vector % 64);
-	}
-}
-
-/* A level entry's vector, or a value that is none: what ioapic_level_vectors() depends on. */
-static unsigned ioapic_told_vector(u64 rte)
-{
-	return rte_is_level(rte) ? rte & RTE_VECTOR : 256;
-}
-
 static void ioapic_write_rte(struct ioapic *ioapic, unsigned index, u32 value)
 {
 	unsigned pin = index / 2;
@@ -126,8 +108,6 @@ static void ioapic_write_rte(struct ioapic *ioapic, unsigned index, u32 value)
 	if (rte_is_level(rte))
 		rte |= old & RTE_REMOTE_IRR;
 	ioapic->rte[pin] = rte;
-	if (ioapic_told_vector(old) != ioapic_told_vector(rte) && ioapic->level_vectors_changed)
-		ioapic->level_vectors_changed(ioapic->board);
 	ioapic_service_level(ioapic, pin);
 }
 
@@ -199,6 +179,4 @@ void ioapic_reset(struct ioapic *ioapic)
 		ioapic->rte[pin] = RTE_MASK;
 	ioapic->select = 0;
 	ioapic->id = ioapic->board_id;
-	if (ioapic->level_vectors_changed)
-		ioapic->level_vectors_changed(ioapic->board);
 }

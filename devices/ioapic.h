@@ -24,12 +24,6 @@ struct ioapic {
 	u8 id, board_id;
 	u16 requester;
 	struct msi_sink sink;
-	/*
-	 * Set by the board, may be null: ioapic_level_vectors() gives something new. Called while a register is written,
-	 * must not come back with an access.
-	 */
-	void (*level_vectors_changed)(void *board);
-	void *board;
 };
 
 extern const struct region_ops ioapic_ops; /* device: struct ioapic *; IOAPIC_SIZE bytes at 0xfec00000 */
@@ -45,7 +39,5 @@ void ioapic_set(void *controller, unsigned pin, bool level);
  * are ready again, and deliver again if their wire is still up.
  */
 void ioapic_eoi(struct ioapic *ioapic, u8 vector);
-/* The vectors whose EOI has to be told: those of level entries, masked or not. For the VMCS' EOI-exit bitmap. */
-void ioapic_level_vectors(const struct ioapic *ioapic, u64 bitmap[4]);
 
 #endif

@@ -6,7 +6,7 @@ static struct ioapic ioapic;
 static struct {
 	u64 address;
 	u32 data;
-	unsigned count, changes;
+	unsigned count;
 } sent;
 
 static void send(void *sink, u64 address, u32 data, u16 requester)
@@ -16,12 +16,6 @@ static void send(void *sink, u64 address, u32 data, u16 requester)
 	sent.address = address;
 	sent.data = data;
 	sent.count++;
-}
-
-static void changed(void *board)
-{
-	assert_ptr_equal(board, &sent);
-	sent.changes++;
 }
 
 static u32 get(u8 reg)
@@ -52,8 +46,6 @@ static int setup(void **state)
 	(void)state;
 	memset(&sent, 0, sizeof(sent));
 	ioapic_init(&ioapic, 3, (struct msi_sink){ send, &sent }, 0xff00);
-	ioapic.level_vectors_changed = changed;
-	ioapic.board = &sent;
 	return 0;
 }
 
@@ -281,30 +273,6 @@ static void remappable_entries_carry_their_index(void **state)
 	assert_int_equal(sent.count, 3);
 }
 
-static void level_vectors_are_told_when_they_change(void **state)
-{
-	u64 bitmap[4];
-
-	(void)state;
-	rte(4, 0x31);
-	assert_int_equal(sent.changes, 0);
-	rte(9, 0x8041);
-	assert_int_equal(sent.changes, 1);
-	rte(10, 0x180ff); /* masked counts too: an interrupt in service may still end */
-	assert_int_equal(sent.changes, 2);
-	rte(10, 0x080ff);
-	rte(9, 0x0700000000008041);
-	assert_int_equal(sent.changes, 2);
-	ioapic_level_vectors(&ioapic, bitmap);
-	assert_true(bitmap[0] == 0 && bitmap[1] == BIT(1) && bitmap[2] == 0 && bitmap[3] == BIT(63));
-	rte(9, 0x8080);
-	assert_int_equal(sent.changes, 3);
-	rte(10, 0x00ff);
-	assert_int_equal(sent.changes, 4);
-	ioapic_level_vectors(&ioapic, bitmap);
-	assert_true(bitmap[0] == 0 && bitmap[1] == 0 && bitmap[2] == BIT(0) && bitmap[3] == 0);
-}
-
 static void pins_out_of_range_do_nothing(void **state)
 {
 	(void)state;
@@ -344,7 +312,6 @@ int main(void)
 		cmocka_unit_test_setup(delivery_and_destination_modes_are_passed_on, setup),
 		cmocka_unit_test_setup(only_fixed_and_lowest_can_be_level, setup),
 		cmocka_unit_test_setup(remappable_entries_carry_their_index, setup),
-		cmocka_unit_test_setup(level_vectors_are_told_when_they_change, setup),
 		cmocka_unit_test_setup(pins_out_of_range_do_nothing, setup),
 		cmocka_unit_test_setup(reset_keeps_the_wires, setup),
 	};
