@@ -16,7 +16,7 @@
 enum emulate_outcome {
 	EMULATE_DONE,	     /* go on at `rip` (unchanged if a REP has iterations left, or to try again) */
 	EMULATE_INJECT,	     /* inject `exception`; registers show what was completed before it */
-	EMULATE_UNSUPPORTED, /* nothing was done; emulate_reason says why */
+	EMULATE_UNSUPPORTED, /* emulate_reason says why; registers show what a REP completed before */
 	EMULATE_STOP,	     /* a callback asked to stop the guest; the instruction is abandoned */
 };
 
