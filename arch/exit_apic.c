@@ -14,8 +14,10 @@ void exit_apic_access(struct vcpu *vcpu)
 	u64 gpa = LAPIC_DEFAULT_BASE | (qualification & 0xfff);
 	unsigned type = qualification >> 12 & 15;
 
-	if (type == APIC_LINEAR_READ || type == APIC_LINEAR_WRITE)
+	if (type == APIC_LINEAR_READ || type == APIC_LINEAR_WRITE) {
 		vcpu_emulate_access(vcpu, gpa, type == APIC_LINEAR_READ ? INSN_READS : INSN_WRITES);
+		return;
+	}
 	vm_fault(vcpu->vm, "%s the local APIC's page at gpa 0x%llx, rip 0x%llx",
 		 type == APIC_LINEAR_FETCH ? "executes from" : "keeps tables or a stack in",
 		 (unsigned long long)gpa, (unsigned long long)vmread(VMCS_GUEST_RIP));

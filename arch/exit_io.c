@@ -23,8 +23,10 @@ void exit_io(struct vcpu *vcpu)
 	unsigned size = IO_SIZE(qualification);
 	u64 port = IO_PORT(qualification), value;
 
-	if (unlikely(qualification & IO_STRING))
+	if (unlikely(qualification & IO_STRING)) {
 		vcpu_emulate_port_string(vcpu);
+		return;
+	}
 	if (qualification & IO_IN) {
 		if (!settle(vcpu, as_load(ports, &vcpu->port_cache, port, size, &value), port))
 			return;
