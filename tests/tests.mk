@@ -21,6 +21,8 @@ endef
 # ---- Unit tests: one cmocka program each ------------------------------------------------------------------------------------
 UNIT_CC    = $(CC) -O1 $(SANITIZE)
 UNIT_TESTS := $(addprefix $(BUILD)/,$(patsubst %.c,%,$(wildcard tests/unit/test_*.c)))
+# What runs beside them in other builds or as programs of their own, tests/mm.mk.
+UNIT_TESTS += $(MM_TESTS)
 $(eval $(call host_objects,unit,$$(UNIT_CC),CC))
 
 $(BUILD)/unit/libsluice.a: $(addprefix $(BUILD)/unit/,$(HOST_SRCS:.c=.o) $(UNIT_SHARED:.c=.o))
