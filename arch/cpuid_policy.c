@@ -196,27 +196,41 @@ static struct cpuid special(const struct vcpu *vcpu, u32 leaf, u32 subleaf)
 
 #define SPECIAL_LEAVES (B(1) | B(4) | B(7) | B(0xb) | B(0xd))
 
-void exit_cpuid(struct vcpu *vcpu)
+static inline void answer(struct vcpu *vcpu, const struct cpuid *r)
+{
+	vcpu->gpr[RAX] = r->eax;
+	vcpu->gpr[RBX] = r->ebx;
+	vcpu->gpr[RCX] = r->ecx;
+	vcpu->gpr[RDX] = r->edx;
+	vcpu_skip_instruction(vcpu);
+}
+
+static __attribute__((noinline)) void answer_special(struct vcpu *vcpu, u32 leaf)
+{
+	struct cpuid r = special(vcpu, leaf, (u32)vcpu->gpr[RCX]);
+
+	answer(vcpu, &r);
+}
+
+static __attribute__((noinline)) void answer_high(struct vcpu *vcpu, u32 leaf)
 {
 	/* "SluiceSluice": no paravirtual interface beyond the name. */
-	static const struct cpuid hypervisor = { CPUID_HYPERVISOR, 0x69756c53, 0x6c536563, 0x65636975 };
-	u32 leaf = (u32)vcpu->gpr[RAX];
-	struct cpuid r = { 0 };
+	static const struct cpuid hypervisor = { CPUID_HYPERVISOR, 0x69756c53, 0x6c536563, 0x65636975 }, none;
 
-	if (leaf <= CPUID_MAX_BASIC) {
-		if (SPECIAL_LEAVES & B(leaf))
-			r = special(vcpu, leaf, (u32)vcpu->gpr[RCX]);
-		else
-			r = vcpu->cpuid.basic[leaf];
-	} else if (leaf - 0x80000000u <= (CPUID_MAX_EXTENDED & 0xff)) {
-		r = vcpu->cpuid.extended[leaf & 0xff];
-	} else if (leaf == CPUID_HYPERVISOR) {
-		r = hypervisor;
-	}
-	vcpu->gpr[RAX] = r.eax;
-	vcpu->gpr[RBX] = r.ebx;
-	vcpu->gpr[RCX] = r.ecx;
-	vcpu->gpr[RDX] = r.edx;
-	vcpu_skip_instruction(vcpu);
-	return;
+	if (leaf - 0x80000000u <= (CPUID_MAX_EXTENDED & 0xff))
+		answer(vcpu, &vcpu->cpuid.extended[leaf & 0xff]);
+	else
+		answer(vcpu, leaf == CPUID_HYPERVISOR ? &hypervisor : &none);
+}
+
+void exit_cpuid(struct vcpu *vcpu)
+{
+	u32 leaf = (u32)vcpu->gpr[RAX];
+
+	if (unlikely(leaf > CPUID_MAX_BASIC))
+		answer_high(vcpu, leaf);
+	else if (SPECIAL_LEAVES & B(leaf))
+		answer_special(vcpu, leaf);
+	else
+		answer(vcpu, &vcpu->cpuid.basic[leaf]);
 }

@@ -33,12 +33,21 @@ static void exit_window(struct vcpu *vcpu)
 /* Time is looked at before every entry, so that nothing is left to do here. */
 static void exit_preemption_timer(struct vcpu *vcpu)
 {
-	bool halted = vmread(VMCS_GUEST_ACTIVITY) == ACTIVITY_HLT;
+	(void)vcpu;
+}
 
-	/* Nothing that this machine has could wake it but an NMI, which nobody sends. */
-	if (halted && !(vmread(VMCS_GUEST_RFLAGS) & RFLAGS_IF) && !vcpu->nmi_pending)
+/*
+ * The guest waits in the processor's own HLT state: what wakes it is an exit. HLT exits nevertheless, so that an interrupt
+ * which came between the guest's last look and its HLT is seen: Bochs 2.7 does not wake for one that is virtualised.
+ */
+void exit_hlt(struct vcpu *vcpu)
+{
+	vcpu_skip_instruction(vcpu);
+	if (!(vmread(VMCS_GUEST_RFLAGS) & RFLAGS_IF) && !vcpu->nmi_pending)
 		vm_fault(vcpu->vm, "halted for good at rip 0x%llx: HLT with interrupts off",
 			 (unsigned long long)vmread(VMCS_GUEST_RIP));
+	vmwrite(VMCS_GUEST_ACTIVITY, ACTIVITY_HLT);
+	vcpu->todo |= TODO_EVENT;
 }
 
 static void exit_vmcall(struct vcpu *vcpu)
@@ -116,6 +125,7 @@ static const struct {
 	[REASON_INTERRUPT_WINDOW] = { exit_window, "interrupt window" },
 	[REASON_NMI_WINDOW] = { exit_window, "NMI window" },
 	[REASON_TASK_SWITCH] = { exit_task_switch, "task switch" },
+	[REASON_HLT] = { exit_hlt, "HLT" },
 	[REASON_CPUID] = { exit_cpuid, "CPUID" },
 	[REASON_GETSEC] = { exit_undefined, "GETSEC" },
 	[REASON_INVD] = { exit_wbinvd, "INVD" },
@@ -152,7 +162,7 @@ static const struct {
 	[REASON_VMFUNC] = { exit_undefined, "VMFUNC" },
 	/* What no control that is set can cause. */
 	[5 ... 6] = { exit_unexpected, "SMI" },
-	[REASON_HLT] = { exit_unexpected, "HLT" },
+	
 	[REASON_INVLPG] = { exit_unexpected, "INVLPG" },
 	[REASON_RDTSC] = { exit_unexpected, "RDTSC" },
 	[17] = { exit_unexpected, "RSM" },
@@ -178,33 +188,23 @@ const char *vcpu_exit_name(unsigned reason)
  * The earliest of the guest's and the devices' deadlines into the preemption timer. Rounded up: a tick that comes a little
  * late is handled once, one that comes early would be an exit for nothing.
  */
-static inline void set_timer(struct vcpu *vcpu, u64 now)
+static inline void set_timer(const struct vcpu *vcpu, u64 now)
 {
 	u64 ticks = ((vcpu->deadline - now) >> vcpu->timer_shift) + 1;
 
-	vmwrite(VMCS_PREEMPTION_TIMER, MIN(ticks, 0xffffffffull));
+	vmwrite_again(VMCS_PREEMPTION_TIMER, MIN(ticks, 0xffffffffull));
 }
 
-/* Guest TSC to host TSC. */
-static inline u64 guest_deadline(const struct vcpu *vcpu)
-{
-	u64 deadline = lapic_deadline(&vcpu->lapic);
-
-	return likely(deadline != LAPIC_NEVER) ? deadline - vcpu->tsc_offset : LAPIC_NEVER;
-}
-
-/* Something is due. What is due at once again must not keep the guest from its next instruction: it waits a tick. */
-static __attribute__((noinline)) void run_timers(struct vcpu *vcpu, u64 now)
+/* Something is due, or deadlines have moved. What is due at once again waits a tick: the guest gets its next instruction. */
+static void run_timers(struct vcpu *vcpu, u64 now)
 {
 	const struct vm *vm = vcpu->vm;
 
-	if (now >= guest_deadline(vcpu))
-		lapic_timer_run(&vcpu->lapic, now + vcpu->tsc_offset);
-	if (now >= vcpu->device_deadline || (vcpu->todo & TODO_TIMERS)) {
-		vcpu->todo &= ~TODO_TIMERS;
-		vcpu->device_deadline = vm->config.ops->timers ? vm->config.ops->timers(vm->config.board, now) : ~0ull;
-	}
-	vcpu->deadline = MAX(MIN(guest_deadline(vcpu), vcpu->device_deadline), now + 1);
+	vcpu->todo &= ~TODO_TIMERS;
+	lapic_timer_run(&vcpu->lapic, now + vcpu->tsc_offset);
+	u64 devices = vm->config.ops->timers ? vm->config.ops->timers(vm->config.board, now) : TSC_NEVER;
+	vcpu->device_deadline = devices;
+	vcpu->deadline = MAX(vcpu_next_deadline(vcpu), now + 1);
 }
 
 static void load_eoi_exit(struct vcpu *vcpu)
@@ -219,7 +219,7 @@ static void load_eoi_exit(struct vcpu *vcpu)
  */
 static __attribute__((noinline)) bool do_todo(struct vcpu *vcpu, u64 now)
 {
-	if (vcpu->todo & TODO_TIMERS)
+	if (now >= vcpu->deadline || (vcpu->todo & TODO_TIMERS))
 		run_timers(vcpu, now);
 	if (vcpu->todo & TODO_STOP)
 		return false;
@@ -240,44 +240,45 @@ static __attribute__((noinline)) bool do_todo(struct vcpu *vcpu, u64 now)
 		vcpu->vm->ept.stale = false;
 	}
 	mem_quiescent(vcpu->vm->config.memory->core);
-	return true;
-}
-
-static inline __attribute__((always_inline)) bool before_entry(struct vcpu *vcpu, u64 now)
-{
-	u64 guest = guest_deadline(vcpu);
-
-	/* A tick that was set while this exit was handled, or one that has come. */
-	vcpu->deadline = MIN(guest, vcpu->device_deadline);
-	if (unlikely(now >= vcpu->deadline))
-		run_timers(vcpu, now);
-	if (unlikely(vcpu->todo) && !do_todo(vcpu, now))
-		return false;
 	set_timer(vcpu, now);
 	return true;
 }
 
-u64 vmx_handle_exit(struct vcpu *vcpu)
+/* Bit 31: the entry failed; such exits have reasons of their own in the table. */
+static __attribute__((noinline)) u32 odd_reason(u32 reason)
 {
-	u64 begin = rdtsc();
+	return MIN(reason & 0xffff, EXIT_REASONS - 1u);
+}
+
+exit_handler *vmx_begin_exit(struct vcpu *vcpu)
+{
+	vcpu->exit_tsc = rdtsc();
 	u32 reason = vmread(VMCS_EXIT_REASON);
 	struct vcpu_exit *record = &vcpu->history[vcpu->history_next++ % HISTORY_SIZE];
 
 	record->reason = reason;
 	record->rip = vmread(VMCS_GUEST_RIP);
 	record->qualification = vmread(VMCS_EXIT_QUALIFICATION);
+	if (unlikely(reason >= EXIT_REASONS))
+		reason = odd_reason(reason);
+	vcpu->exit_reason = reason;
 	u32 vectoring = vmread(VMCS_IDT_VECTORING);
 	if (unlikely(vectoring & INTERRUPTION_VALID))
 		inject_again(vcpu, vectoring);
-	/* Bit 31: the entry failed; such exits have reasons of their own below. */
-	if (unlikely(reason >= EXIT_REASONS))
-		reason = MIN(reason & 0xffff, EXIT_REASONS - 1u);
-	exits[reason].handle(vcpu);
+	return exits[reason].handle;
+}
 
+u32 vmx_end_exit(struct vcpu *vcpu)
+{
 	u64 now = rdtsc();
-	vcpu->count[reason].exits++;
-	vcpu->count[reason].ticks += now - begin;
-	return !before_entry(vcpu, now);
+	struct vcpu_exit_count *count = &vcpu->count[vcpu->exit_reason];
+
+	count->exits++;
+	count->ticks += now - vcpu->exit_tsc;
+	if (unlikely(vcpu->todo | (now >= vcpu->deadline)))
+		return !do_todo(vcpu, now);
+	set_timer(vcpu, now);
+	return 0;
 }
 
 enum vm_stop vcpu_run(struct vcpu *vcpu)
@@ -287,7 +288,10 @@ enum vm_stop vcpu_run(struct vcpu *vcpu)
 	vm->stop = VM_RUNNING;
 	vcpu->todo |= TODO_EVENT | TODO_RVI | TODO_EOI_EXIT | TODO_APIC_MODE | TODO_TIMERS;
 	vcpu->todo &= ~TODO_STOP;
-	if (before_entry(vcpu, rdtsc()) && vmx_run(vcpu) != 0)
-		vmx_instruction_failed(vcpu->launched ? "vmresume" : "vmlaunch", (u64)vcpu->vmcs);
+	if (do_todo(vcpu, rdtsc())) {
+		if (vmx_run(vcpu) != 0)
+			vmx_instruction_failed(vcpu->launched ? "vmresume" : "vmlaunch", (u64)vcpu->vmcs);
+		vcpu->launched = true;
+	}
 	return vm->stop;
 }

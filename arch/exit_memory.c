@@ -168,8 +168,11 @@ static void finish_emulate(struct vcpu *vcpu, enum emulate_outcome how, u64 rsp,
 		vmwrite(VMCS_GUEST_RSP, vcpu->gpr[RSP]);
 	switch (how) {
 	case EMULATE_DONE:
-		if (likely(e->rip != rip))
-			vcpu_finish_instruction(vcpu, e->rip);
+		if (unlikely(e->rip == rip))
+			break;
+		vcpu_finish_instruction(vcpu, e->rip);
+		if (e->mode == CPU_MODE_64 && e->insn)
+			mmio_remember(vcpu, rip, e->fault_gpa, e->insn);
 		break;
 	case EMULATE_INJECT:
 		if (e->exception.vector == VECTOR_PF)
@@ -231,8 +234,11 @@ void exit_ept_violation(struct vcpu *vcpu)
 {
 	u64 gpa = vmread(VMCS_GUEST_PHYSICAL_ADDRESS);
 	u64 qualification = vmread(VMCS_EXIT_QUALIFICATION);
-	const struct section *section = as_lookup(vcpu->vm->config.memory, &vcpu->memory_cache, gpa);
 
+	if (likely((qualification & (EPT_FETCH | EPT_LINEAR_VALID | EPT_FINAL)) == (EPT_LINEAR_VALID | EPT_FINAL)) &&
+	    likely(mmio_repeat(vcpu, gpa)))
+		return;
+	const struct section *section = as_lookup(vcpu->vm->config.memory, &vcpu->memory_cache, gpa);
 	if (section->kind == SECTION_RAM && ram_violation(vcpu, section, gpa, qualification))
 		return;
 	if (unlikely(qualification & EPT_FETCH)) {

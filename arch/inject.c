@@ -124,6 +124,11 @@ static void enter_with(const struct vcpu_event *event)
 		vmwrite(VMCS_ENTRY_INSTRUCTION_LENGTH, event->length);
 }
 
+static void wake(void)
+{
+	vmwrite(VMCS_GUEST_ACTIVITY, ACTIVITY_ACTIVE);
+}
+
 void inject_pending(struct vcpu *vcpu)
 {
 	struct vcpu_event event = vcpu->event;
@@ -143,9 +148,10 @@ void inject_pending(struct vcpu *vcpu)
 	}
 	if (event.info) {
 		enter_with(&event);
-		/* Exceptions are raised by instructions: a halted CPU that gets one has executed, and so is active. */
-		if (INTERRUPTION_TYPE(event.info) >= INTERRUPTION_HARDWARE_EXCEPTION)
-			vmwrite(VMCS_GUEST_ACTIVITY, ACTIVITY_ACTIVE);
+		wake();
+	} else if (vcpu->apicv && (vmread(VMCS_GUEST_RFLAGS) & RFLAGS_IF) && lapic_pending(&vcpu->lapic) >= 0) {
+		/* The processor delivers it right after the entry; Bochs 2.7 only to a vCPU that is not halted. */
+		wake();
 	}
 	set_primary(vcpu, PRIMARY_NMI_WINDOW_EXITING, vcpu->nmi_pending);
 	set_primary(vcpu, PRIMARY_INTERRUPT_WINDOW_EXITING, interrupt_waits(vcpu));

@@ -47,6 +47,7 @@ static void move_tsc(struct vcpu *vcpu, u64 delta)
 	vcpu->tsc_offset += delta;
 	vmwrite(VMCS_TSC_OFFSET, vcpu->tsc_offset);
 	lapic_tsc_adjusted(&vcpu->lapic, delta);
+	vcpu->todo |= TODO_TIMERS;
 }
 
 /* A write to the counter shows in IA32_TSC_ADJUST and the other way round (SDM vol. 3, 17.17.3). */
@@ -214,7 +215,11 @@ static const struct msr_row rows[] = {
 	{ 0xc0000103, 0xc0000103, .direct = true }, /* TSC_AUX */
 };
 
-static const struct msr_row *find(u32 msr)
+/* Where in `rows` the low MSRs are, + 1: most of what a guest reads often. Filled once, the same for all. */
+#define LOW_MSRS 0x400
+static u8 low_rows[LOW_MSRS];
+
+static const struct msr_row *search(u32 msr)
 {
 	unsigned low = 0, high = ARRAY_SIZE(rows);
 
@@ -227,6 +232,13 @@ static const struct msr_row *find(u32 msr)
 			high = middle;
 	}
 	return low < ARRAY_SIZE(rows) && msr >= rows[low].first ? &rows[low] : NULL;
+}
+
+static inline const struct msr_row *find(u32 msr)
+{
+	if (likely(msr < LOW_MSRS))
+		return low_rows[msr] ? &rows[low_rows[msr] - 1] : NULL;
+	return search(msr);
 }
 
 static void log_refused(const struct vcpu *vcpu, const char *what, u32 msr, u64 value)
@@ -260,6 +272,7 @@ void exit_wrmsr(struct vcpu *vcpu)
 	/* Every tick of a Linux guest. */
 	if (likely(msr == LAPIC_MSR_TSC_DEADLINE)) {
 		lapic_write_tsc_deadline(&vcpu->lapic, value);
+		vcpu->deadline = vcpu_next_deadline(vcpu);
 		vcpu_skip_instruction(vcpu);
 		return;
 	}
@@ -273,8 +286,16 @@ void exit_wrmsr(struct vcpu *vcpu)
 	return;
 }
 
+static void fill_low_rows(void)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(rows); i++)
+		for (u32 msr = rows[i].first; msr <= rows[i].last && msr < LOW_MSRS; msr++)
+			low_rows[msr] = i + 1;
+}
+
 void msr_reset(struct vcpu *vcpu)
 {
+	fill_low_rows();
 	vcpu->misc_enable = MISC_ENABLE_FAST_STRINGS;
 	vcpu->ucode_rev = 0;
 	/* What firmware leaves behind: everything write-back. */

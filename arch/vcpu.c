@@ -66,7 +66,7 @@ static void apic_pending(void *owner, int vector)
 	struct vcpu *vcpu = owner;
 
 	(void)vector;
-	vcpu->todo |= vcpu->apicv ? TODO_RVI : TODO_EVENT;
+	vcpu->todo |= vcpu->apicv ? TODO_RVI | TODO_EVENT : TODO_EVENT;
 }
 
 static void apic_nmi(void *owner)
@@ -105,7 +105,11 @@ static void apic_mode(void *owner)
 	vcpu->todo |= TODO_APIC_MODE | TODO_EVENT;
 }
 
-/* The deadline itself is read before every entry. */
+static void apic_timer(void *owner)
+{
+	vcpu_timer_changed(owner);
+}
+
 static const struct lapic_ops apic_ops = {
 	.now = apic_now,
 	.pending = apic_pending,
@@ -113,6 +117,7 @@ static const struct lapic_ops apic_ops = {
 	.init = apic_init,
 	.extint = apic_mode,
 	.eoi = apic_eoi,
+	.timer_changed = apic_timer,
 	.eoi_exit_changed = apic_eoi_exit,
 	.mode_changed = apic_mode,
 };
@@ -165,7 +170,7 @@ bool vm_create(struct vm *vm, const struct vm_config *config)
 	vcpu->caps = &capabilities;
 	vcpu->apicv = config->apicv && capabilities.apicv;
 	vcpu->timer_shift = capabilities.timer_shift;
-	vcpu->device_deadline = ~0ull;
+	vcpu->device_deadline = vcpu->deadline = TSC_NEVER;
 	if (!ept_init(&vm->ept, config->pages, capabilities.ept_vpid, config->large_pages, config->ram,
 		      config->ram_count) ||
 	    !take_pages(vcpu)) {
@@ -280,6 +285,11 @@ void vcpu_inject_nmi(struct vcpu *vcpu)
 struct lapic *vcpu_lapic(struct vcpu *vcpu)
 {
 	return &vcpu->lapic;
+}
+
+unsigned vcpu_physical_bits(const struct vcpu *vcpu)
+{
+	return cpuid_physical_bits(&vcpu->cpuid);
 }
 
 u64 *vcpu_gpr(struct vcpu *vcpu)

@@ -91,6 +91,8 @@ void vm_fault(struct vm *vm, const char *format, ...) __printf(2, 3);
 void vcpu_timer_changed(struct vcpu *vcpu);	/* what vm_ops.timers would return */
 void vcpu_interrupt_changed(struct vcpu *vcpu); /* what vm_ops.extint_pending would return */
 struct lapic *vcpu_lapic(struct vcpu *vcpu);
+/* The physical-address width that the guest is told. */
+unsigned vcpu_physical_bits(const struct vcpu *vcpu);
 void vcpu_inject_nmi(struct vcpu *vcpu);
 
 /* General registers in the order of ModRM: RAX RCX RDX RBX RSP RBP RSI RDI R8..R15. */

@@ -7,9 +7,12 @@
 
 #include "arch/cpuid_policy.h"
 #include "arch/emulate.h"
+#include "arch/mmio_repeat.h"
 #include "arch/vcpu.h"
 #include "arch/vmcs.h"
 #include "arch/vmx.h"
+
+#define TSC_NEVER (~0ull) /* a deadline that is not set, on either clock */
 
 /* What the next entry has to look at; zero in the common case. */
 enum vcpu_todo {
@@ -31,15 +34,16 @@ struct vcpu_event {
 #define HISTORY_SIZE 32 /* power of two */
 struct vcpu_exit {
 	u64 rip, qualification;
-	u64 reason; /* 64 bits: an index is a shift */
-};
+	u32 reason;
+} __attribute__((aligned(32))); /* an index is a shift */
 
 /* MTRRs: 8 variable pairs, 11 fixed ones, the default type (SDM vol. 3, 11.11). */
 #define MTRR_VARIABLE 16
 #define MTRR_FIXED    11
 
 struct vcpu {
-	u64 gpr[CPU_GPR_COUNT]; /* the offsets of these two are known to vmx_entry.S */
+	u64 gpr[CPU_GPR_COUNT]; /* the offset is known to vmx_entry.S */
+	u64 zero;		/* gpr[CPU_GPR_COUNT]: the base or index that an operand does not have */
 	u8 launched;
 
 	u32 todo;
@@ -53,6 +57,8 @@ struct vcpu {
 	u64 tsc_offset;
 	u64 device_deadline; /* host TSC */
 	u64 deadline;	     /* host TSC, the next of all */
+	u64 exit_tsc;	     /* of the exit that is being handled */
+	u32 exit_reason;
 
 	struct vcpu_event event; /* an exception, or what an exit interrupted */
 	bool nmi_pending;
@@ -69,25 +75,35 @@ struct vcpu {
 	u64 misc_enable, tsc_adjust, ucode_rev;
 	u64 mtrr_variable[MTRR_VARIABLE], mtrr_fixed[MTRR_FIXED], mtrr_def_type;
 
+	struct mmio_repeat repeats[MMIO_REPEATS];
 	u32 history_next;
 	struct vcpu_exit history[HISTORY_SIZE];
 	struct vcpu_exit_count count[EXIT_REASONS];
 };
 
 static_assert(offsetof(struct vcpu, gpr) == 0, "vmx_entry.S");
-static_assert(offsetof(struct vcpu, launched) == 128, "vmx_entry.S");
+static_assert(offsetof(struct vcpu, launched) == 136, "vmx_entry.S");
 
 typedef void exit_handler(struct vcpu *vcpu);
 
-exit_handler exit_cpuid, exit_rdmsr, exit_wrmsr, exit_cr_access, exit_io, exit_ept_violation,
+exit_handler exit_hlt, exit_cpuid, exit_rdmsr, exit_wrmsr, exit_cr_access, exit_io, exit_ept_violation,
 	exit_apic_access, exit_apic_write, exit_virtualized_eoi, exit_xsetbv, exit_exception,
 	exit_task_switch;
 
-/* exit.c, called by vmx_entry.S. Returns nonzero to leave vmx_run(). */
-u64 vmx_handle_exit(struct vcpu *vcpu);
-/* vmx_entry.S. Runs the guest until vmx_handle_exit() says so. Nonzero: the entry instruction itself failed. */
+/* exit.c, called by vmx_entry.S: what handles this exit; and, after it, what the next entry needs. Nonzero: leave vmx_run(). */
+exit_handler *vmx_begin_exit(struct vcpu *vcpu);
+u32 vmx_end_exit(struct vcpu *vcpu);
+/* vmx_entry.S. Runs the guest until vmx_end_exit() says so. Nonzero: the entry instruction itself failed. */
 u64 vmx_run(struct vcpu *vcpu);
 extern const char vmx_exit_point[];
+
+/* The guest's deadline, from its clock to the host's. */
+static inline u64 vcpu_next_deadline(const struct vcpu *vcpu)
+{
+	u64 guest = lapic_deadline(&vcpu->lapic);
+
+	return MIN(likely(guest != TSC_NEVER) ? guest - vcpu->tsc_offset : TSC_NEVER, vcpu->device_deadline);
+}
 
 enum cpu_mode vcpu_cpu_mode(struct vcpu *vcpu);
 void vcpu_load_paging(struct vcpu *vcpu);
@@ -98,7 +114,7 @@ void inject_single_step(struct vcpu *vcpu);
 /* To `rip`, with all that finishing an instruction means (interrupt shadow, single-step). */
 static inline void vcpu_finish_instruction(struct vcpu *vcpu, u64 rip)
 {
-	vmwrite(VMCS_GUEST_RIP, rip);
+	vmwrite_again(VMCS_GUEST_RIP, rip);
 	u32 blocking = vmread(VMCS_GUEST_INTERRUPTIBILITY);
 	if (unlikely(blocking & (BLOCKING_BY_STI | BLOCKING_BY_MOV_SS)))
 		vmwrite(VMCS_GUEST_INTERRUPTIBILITY, blocking & ~(BLOCKING_BY_STI | BLOCKING_BY_MOV_SS));

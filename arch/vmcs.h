@@ -278,4 +278,10 @@ static inline void vmwrite(enum vmcs_field field, u64 value)
 		vmx_instruction_failed("vmwrite", field);
 }
 
+/* For fields that vmcs_setup() has written before: what the processor accepted once it accepts again. */
+static inline void vmwrite_again(enum vmcs_field field, u64 value)
+{
+	__asm__ volatile("vmwrite %1, %0" : : "r"((u64)field), "r"(value) : "cc");
+}
+
 #endif

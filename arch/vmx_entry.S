@@ -6,7 +6,7 @@
  * While the guest runs the host's stack holds, from HOST_RSP up: the vCPU, the caller's registers. SDM vol. 3, 26 and 27.
  */
 #define VMCS_HOST_RSP 0x6c14
-#define VCPU_LAUNCHED 128
+#define VCPU_LAUNCHED 136
 
 #define RAX 0x00
 #define RCX 0x08
@@ -25,6 +25,24 @@
 #define R14 0x70
 #define R15 0x78
 
+	.macro LOAD_REGISTERS
+	mov	RAX(%rdi), %rax
+	mov	RCX(%rdi), %rcx
+	mov	RDX(%rdi), %rdx
+	mov	RBX(%rdi), %rbx
+	mov	RBP(%rdi), %rbp
+	mov	RSI(%rdi), %rsi
+	mov	R8(%rdi), %r8
+	mov	R9(%rdi), %r9
+	mov	R10(%rdi), %r10
+	mov	R11(%rdi), %r11
+	mov	R12(%rdi), %r12
+	mov	R13(%rdi), %r13
+	mov	R14(%rdi), %r14
+	mov	R15(%rdi), %r15
+	mov	RDI(%rdi), %rdi
+	.endm
+
 	.text
 
 /* u64 vmx_run(struct vcpu *vcpu) */
@@ -42,31 +60,16 @@ vmx_run:
 	push	%rdi
 	mov	$VMCS_HOST_RSP, %eax
 	vmwrite	%rsp, %rax
-	jbe	1f
-
-.Lenter:
-	cmpb	$0, VCPU_LAUNCHED(%rdi)	/* no load below changes the flags */
-	mov	RAX(%rdi), %rax
-	mov	RCX(%rdi), %rcx
-	mov	RDX(%rdi), %rdx
-	mov	RBX(%rdi), %rbx
-	mov	RBP(%rdi), %rbp
-	mov	RSI(%rdi), %rsi
-	mov	R8(%rdi), %r8
-	mov	R9(%rdi), %r9
-	mov	R10(%rdi), %r10
-	mov	R11(%rdi), %r11
-	mov	R12(%rdi), %r12
-	mov	R13(%rdi), %r13
-	mov	R14(%rdi), %r14
-	mov	R15(%rdi), %r15
-	mov	RDI(%rdi), %rdi
-	je	.Llaunch
-	vmresume
-	jmp	1f
-.Llaunch:
+	jbe	.Lrefused
+	cmpb	$0, VCPU_LAUNCHED(%rdi)
+	jne	.Lresume
+	LOAD_REGISTERS
 	vmlaunch
-1:	/* The entry was refused: the registers hold the guest's values, the stack is as before it. */
+	jmp	.Lrefused
+.Lresume:
+	LOAD_REGISTERS
+	vmresume
+.Lrefused: /* The registers hold the guest's values, the stack is as before the entry. */
 	mov	$1, %eax
 	jmp	.Lleave
 
@@ -90,12 +93,16 @@ vmx_exit_point:
 	mov	%r13, R13(%rdi)
 	mov	%r14, R14(%rdi)
 	mov	%r15, R15(%rdi)
-	movb	$1, VCPU_LAUNCHED(%rdi)
 	lea	48(%rsp), %rbp		/* the caller's frame: backtraces go on */
-	call	vmx_handle_exit
-	mov	(%rsp), %rdi
-	test	%rax, %rax
-	jz	.Lenter
+	mov	%rdi, %rbx		/* callee-saved */
+	call	vmx_begin_exit		/* which handler */
+	mov	%rbx, %rdi
+	call	*%rax
+	mov	%rbx, %rdi
+	call	vmx_end_exit
+	mov	%rbx, %rdi
+	test	%eax, %eax
+	jz	.Lresume
 	xor	%eax, %eax
 .Lleave:
 	add	$8, %rsp

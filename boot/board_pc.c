@@ -26,50 +26,64 @@
 /* As interrupt remapping will know it: no PCI function has this place. */
 #define IOAPIC_REQUESTER 0xff00
 
-/* clang-format off: tables */
+/* Tables: their columns are their meaning. */
+/* clang-format off */
 static const struct region_row memory_rows[] = {
-	/*	      name            parent        base              size               lives at */
-	ROW_CONTAINER("memory", NULL, 0, REGION_SIZE_WHOLE, PC(memory_root), .unclaimed = UNCLAIMED_ONES),
-	ROW_RAM("ram.low", "memory", 0, 3 * GiB, PC(ram_low)),
-	ROW_ROM("firmware", "memory", FIRMWARE_FIRST, FIRMWARE_SIZE, PC(firmware), .priority = 1,
-		.over_ram = true),
-	ROW_CONTAINER("pci.bars", NULL, 0, REGION_SIZE_WHOLE, PC(pci_memory)),
-	ROW_ALIAS("pci.memory", "memory", PCI_MEMORY_FIRST, PCI_MEMORY_SIZE, PC(pci_memory_window),
-		  "pci.bars", PCI_MEMORY_FIRST),
-	ROW_MMIO("ioapic", "memory", IOAPIC_BASE, IOAPIC_SIZE, PC(ioapic_mmio), .ops = &ioapic_ops,
-		 .device = PC(ioapic)),
-	ROW_MMIO("lapic", "memory", LAPIC_DEFAULT_BASE, 4 * KiB, PC(lapic_mmio)),
-	ROW_RAM("ram.high", "memory", 4 * GiB, 1 * TiB, PC(ram_high)),
+	/*            name            parent        base                size                lives at */
+	ROW_CONTAINER("memory",       NULL,         0,                  REGION_SIZE_WHOLE,  PC(memory_root),
+		      .unclaimed = UNCLAIMED_ONES),
+	ROW_RAM      ("ram.low",      "memory",     0,                  3 * GiB,            PC(ram_low)),
+	ROW_ROM      ("firmware",     "memory",     FIRMWARE_FIRST,     FIRMWARE_SIZE,      PC(firmware),
+		      .priority = 1, .over_ram = true),
+	ROW_ALIAS    ("pci.memory",   "memory",     PCI_MEMORY_FIRST,   PCI_MEMORY_SIZE,    PC(pci_memory_window),
+		      "pci.bars", PCI_MEMORY_FIRST),
+	ROW_MMIO     ("ioapic",       "memory",     IOAPIC_BASE,        IOAPIC_SIZE,        PC(ioapic_mmio),
+		      .ops = &ioapic_ops, .device = PC(ioapic)),
+	ROW_MMIO     ("lapic",        "memory",     LAPIC_DEFAULT_BASE, 4 * KiB,            PC(lapic_mmio)),
+	ROW_MMIO     ("pci.ecam",     "memory",     ACPI_ECAM_BASE,     ACPI_ECAM_SIZE,     PC(pci_ecam),
+		      .ops = &pci_ecam_ops, .device = PC(pci)),
+	ROW_RAM      ("ram.high",     "memory",     4 * GiB,            1 * TiB - 4 * GiB,  PC(ram_high)),
+
+	/* Where BARs are put; the guest sees what lies in the window above. */
+	ROW_CONTAINER("pci.bars",     NULL,         0,                  REGION_SIZE_WHOLE,  PC(pci_memory)),
+
 	/* What DMA can ever reach: guest RAM, at the addresses that the CPU has it at, and no device. */
-	ROW_CONTAINER("dma", NULL, 0, REGION_SIZE_WHOLE, PC(dma_root)),
-	ROW_ALIAS("dma.base", "dma", 0, FIRMWARE_FIRST, PC(dma_base), "ram.low", 0),
-	ROW_ALIAS("dma.low", "dma", 1 * MiB, 3 * GiB - 1 * MiB, PC(dma_low), "ram.low", 1 * MiB),
-	ROW_ALIAS("dma.high", "dma", 4 * GiB, 1 * TiB, PC(dma_high), "ram.high", 0),
+	ROW_CONTAINER("dma",          NULL,         0,                  REGION_SIZE_WHOLE,  PC(dma_root)),
+	ROW_ALIAS    ("dma.base",     "dma",        0,                  FIRMWARE_FIRST,     PC(dma_base),
+		      "ram.low", 0),
+	ROW_ALIAS    ("dma.low",      "dma",        1 * MiB,            3 * GiB - 1 * MiB,  PC(dma_low),
+		      "ram.low", 1 * MiB),
+	ROW_ALIAS    ("dma.high",     "dma",        4 * GiB,            1 * TiB - 4 * GiB,  PC(dma_high),
+		      "ram.high", 0),
 };
 
 static const struct region_row port_rows[] = {
-	/*	      name            parent        base              size               lives at */
-	ROW_CONTAINER("ports", NULL, 0, 64 * KiB, PC(port_root), .unclaimed = UNCLAIMED_ONES),
-	ROW_PORTS("pic.master", "ports", 0x20, PIC_PORTS, PC(pic_master), .ops = &pic_ops,
-		  .device = PC(pic.chip[0])),
-	ROW_PORTS("pit", "ports", 0x40, PIT_PORTS, PC(pit_ports), .ops = &pit_ops, .device = PC(pit)),
-	ROW_PORTS("port61", "ports", 0x61, 1, PC(port61), .ops = &pit_port61_ops, .device = PC(pit)),
-	ROW_PORTS("rtc", "ports", 0x70, RTC_PORTS, PC(rtc_ports), .ops = &rtc_ops, .device = PC(rtc)),
-	ROW_PORTS("pic.slave", "ports", 0xa0, PIC_PORTS, PC(pic_slave), .ops = &pic_ops,
-		  .device = PC(pic.chip[1])),
-	ROW_PORTS("com1", "ports", 0x3f8, UART16550_PORTS, PC(com1), .ops = &uart16550_ops,
-		  .device = PC(uart)),
-	ROW_PORTS("pic.elcr", "ports", 0x4d0, PIC_ELCR_PORTS, PC(pic_elcr), .ops = &pic_elcr_ops,
-		  .device = PC(pic)),
-	ROW_PORTS("acpi.pm", "ports", PM_PORT, PM_ACPI_PORTS, PC(pm_ports), .ops = &pm_acpi_ops,
-		  .device = PC(pm)),
-	ROW_PORTS("pci.config", "ports", 0xcf8, 8, PC(pci_ports), .ops = &pci_config_ports_ops,
-		  .device = PC(pci)),
-	ROW_CONTAINER("pci.iobars", NULL, 0, 64 * KiB, PC(pci_io)),
-	ROW_ALIAS("pci.io", "ports", PCI_IO_FIRST, PCI_IO_SIZE, PC(pci_io_window), "pci.iobars",
-		  PCI_IO_FIRST),
-};
+	/*            name            parent        base          size             lives at */
+	ROW_CONTAINER("ports",        NULL,         0,            64 * KiB,        PC(port_root),
+		      .unclaimed = UNCLAIMED_ONES),
+	ROW_PORTS    ("pic.master",   "ports",      0x20,         PIC_PORTS,       PC(pic_master),
+		      .ops = &pic_ops, .device = PC(pic.chip[0])),
+	ROW_PORTS    ("pit",          "ports",      0x40,         PIT_PORTS,       PC(pit_ports),
+		      .ops = &pit_ops, .device = PC(pit)),
+	ROW_PORTS    ("port61",       "ports",      0x61,         1,               PC(port61),
+		      .ops = &pit_port61_ops, .device = PC(pit)),
+	ROW_PORTS    ("rtc",          "ports",      0x70,         RTC_PORTS,       PC(rtc_ports),
+		      .ops = &rtc_ops, .device = PC(rtc)),
+	ROW_PORTS    ("pic.slave",    "ports",      0xa0,         PIC_PORTS,       PC(pic_slave),
+		      .ops = &pic_ops, .device = PC(pic.chip[1])),
+	ROW_PORTS    ("com1",         "ports",      0x3f8,        UART16550_PORTS, PC(com1),
+		      .ops = &uart16550_ops, .device = PC(uart)),
+	ROW_PORTS    ("pic.elcr",     "ports",      0x4d0,        PIC_ELCR_PORTS,  PC(pic_elcr),
+		      .ops = &pic_elcr_ops, .device = PC(pic)),
+	ROW_PORTS    ("acpi.pm",      "ports",      PM_PORT,      PM_ACPI_PORTS,   PC(pm_ports),
+		      .ops = &pm_acpi_ops, .device = PC(pm)),
+	ROW_PORTS    ("pci.config",   "ports",      0xcf8,        8,               PC(pci_ports),
+		      .ops = &pci_config_ports_ops, .device = PC(pci)),
+	ROW_ALIAS    ("pci.io",       "ports",      PCI_IO_FIRST, PCI_IO_SIZE,     PC(pci_io_window),
+		      "pci.iobars", PCI_IO_FIRST),
 
+	ROW_CONTAINER("pci.iobars",   NULL,         0,            64 * KiB,        PC(pci_io)),
+};
 /* clang-format on */
 
 const struct region_table pc_memory_table = REGION_TABLE(memory_rows);
@@ -208,8 +222,8 @@ static void emit_error(void *to, const char *line)
 
 static bool check_tables(void)
 {
-	unsigned width = cpuid_checked(0x80000008, 0).eax & 0xff;
-	unsigned mistakes = region_table_check(&pc_memory_table, width, emit_error, NULL);
+	/* The windows of RAM are larger than any machine: what is poured into them is looked at in check_width(). */
+	unsigned mistakes = region_table_check(&pc_memory_table, 0, emit_error, NULL);
 
 	mistakes += region_table_check(&pc_port_table, 16, emit_error, NULL);
 	mistakes += dma_table_check(pc_dma_windows, pc_dma_window_count, &pc_memory_table, emit_error, NULL);
@@ -346,6 +360,18 @@ static void list_ranges(struct pc *pc)
 	}
 }
 
+static bool check_width(const struct pc *pc)
+{
+	const struct guest_ram *top = &pc->ranges[pc->range_count - 1];
+	unsigned width = vcpu_physical_bits(pc->vm.vcpu);
+
+	if ((top->gpa + (top->size - 1)) >> width == 0)
+		return true;
+	log_error("guest RAM up to 0x%llx is beyond the %u address bits of this CPU: give it less memory",
+		  (unsigned long long)(top->gpa + (top->size - 1)), width);
+	return false;
+}
+
 bool pc_create(struct pc *pc, const struct boot *boot, const struct pc_console *console)
 {
 	if (!check_tables())
@@ -383,7 +409,7 @@ bool pc_create(struct pc *pc, const struct boot *boot, const struct pc_console *
 		return false;
 	}
 	list_ranges(pc);
-	return true;
+	return check_width(pc);
 }
 
 void pc_destroy(struct pc *pc)
@@ -447,12 +473,14 @@ bool pc_load(struct pc *pc, const struct boot *boot)
 		.pm_timer = PM_PORT + PM_TIMER_OFFSET,
 		.reset_port = 0xcf9,
 		.reset_value = PM_RESET_VALUE,
+		.ecam_base = ACPI_ECAM_BASE,
 		.cpu_count = 1,
 	};
 	static const struct e820_row reserved[] = {
 		{ FIRMWARE_FIRST, FIRMWARE_SIZE, E820_RESERVED },
 		{ IOAPIC_BASE, IOAPIC_SIZE, E820_RESERVED },
 		{ LAPIC_DEFAULT_BASE, PAGE_SIZE, E820_RESERVED },
+		{ ACPI_ECAM_BASE, ACPI_ECAM_SIZE, E820_RESERVED },
 	};
 	const struct guest_memory memory = { pc->ranges, pc->range_count };
 	struct image_module modules[1 + CONFIG_MODULES_MAX];
@@ -468,6 +496,7 @@ bool pc_load(struct pc *pc, const struct boot *boot)
 	const struct image_request request = {
 		.kernel = boot->kernel.data,
 		.kernel_size = boot->kernel.size,
+		.name = boot->kernel.name,
 		.cmdline = boot->config->cmdline,
 		.modules = modules,
 		.module_count = count,

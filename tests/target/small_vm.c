@@ -70,29 +70,37 @@ static void ring(void *device, u64 value)
 	small->ring_value = value;
 }
 
-/* clang-format off: tables */
+/* clang-format off */
 static const struct region_row memory_rows[] = {
-	/*	      name        parent    base              size                lives at */
-	ROW_CONTAINER("memory", NULL, 0, REGION_SIZE_WHOLE, SMALL(memory_root), .unclaimed = UNCLAIMED_ONES),
-	ROW_RAM("ram", "memory", 0, SMALL_RAM_SIZE, SMALL(ram)),
-	ROW_MMIO("device", "memory", SMALL_DEVICE, PAGE_SIZE, SMALL(device), .ops = &device_ops, .device = 0),
-	ROW_MMIO("doorbell", "memory", SMALL_DOORBELL, PAGE_SIZE, SMALL(doorbell), .ops = &device_ops,
-		 .device = 0),
-	ROW_ROM("rom", "memory", SMALL_ROM, PAGE_SIZE, SMALL(rom)),
-	ROW_CONTAINER("zeros", "memory", SMALL_ZEROS, PAGE_SIZE, SMALL(zeros), .unclaimed = UNCLAIMED_ZEROS),
-	ROW_CONTAINER("fault", "memory", SMALL_FAULT, PAGE_SIZE, SMALL(fault), .unclaimed = UNCLAIMED_FAULT),
-	ROW_CONTAINER("stop", "memory", SMALL_STOP, PAGE_SIZE, SMALL(stop), .unclaimed = UNCLAIMED_STOP),
-	ROW_MMIO("ioapic", "memory", 0xfec00000, PAGE_SIZE, SMALL(ioapic_mmio), .ops = &ioapic_ops,
-		 .device = SMALL(ioapic)),
-	ROW_MMIO("lapic", "memory", LAPIC_DEFAULT_BASE, PAGE_SIZE, SMALL(lapic_mmio)),
+	/*            name        parent    base                size               lives at */
+	ROW_CONTAINER("memory",   NULL,     0,                  REGION_SIZE_WHOLE, SMALL(memory_root),
+		      .unclaimed = UNCLAIMED_ONES),
+	ROW_RAM      ("ram",      "memory", 0,                  SMALL_RAM_SIZE,    SMALL(ram)),
+	ROW_MMIO     ("device",   "memory", SMALL_DEVICE,       PAGE_SIZE,         SMALL(device),
+		      .ops = &device_ops, .device = 0),
+	ROW_MMIO     ("doorbell", "memory", SMALL_DOORBELL,     PAGE_SIZE,         SMALL(doorbell),
+		      .ops = &device_ops, .device = 0),
+	ROW_ROM      ("rom",      "memory", SMALL_ROM,          PAGE_SIZE,         SMALL(rom)),
+	ROW_CONTAINER("zeros",    "memory", SMALL_ZEROS,        PAGE_SIZE,         SMALL(zeros),
+		      .unclaimed = UNCLAIMED_ZEROS),
+	ROW_CONTAINER("fault",    "memory", SMALL_FAULT,        PAGE_SIZE,         SMALL(fault),
+		      .unclaimed = UNCLAIMED_FAULT),
+	ROW_CONTAINER("stop",     "memory", SMALL_STOP,         PAGE_SIZE,         SMALL(stop),
+		      .unclaimed = UNCLAIMED_STOP),
+	ROW_MMIO     ("ioapic",   "memory", 0xfec00000,         PAGE_SIZE,         SMALL(ioapic_mmio),
+		      .ops = &ioapic_ops, .device = SMALL(ioapic)),
+	ROW_MMIO     ("lapic",    "memory", LAPIC_DEFAULT_BASE, PAGE_SIZE,         SMALL(lapic_mmio)),
 };
 
 static const struct region_row port_rows[] = {
-	ROW_CONTAINER("ports", NULL, 0, 64 * KiB, SMALL(port_root), .unclaimed = UNCLAIMED_ONES),
-	ROW_PORTS("pic", "ports", 0x20, PIC_PORTS, SMALL(pic_ports), .ops = &pic_ops,
-		  .device = SMALL(pic.chip[0])),
-	ROW_PORTS("note", "ports", SMALL_NOTE_PORT, 1, SMALL(note_port), .ops = &note_ops, .device = 0),
-	ROW_PORTS("exit", "ports", SMALL_EXIT_PORT, 4, SMALL(exit_port), .ops = &exit_ops, .device = 0),
+	ROW_CONTAINER("ports",    NULL,     0,                  64 * KiB,          SMALL(port_root),
+		      .unclaimed = UNCLAIMED_ONES),
+	ROW_PORTS    ("pic",      "ports",  0x20,               PIC_PORTS,         SMALL(pic_ports),
+		      .ops = &pic_ops, .device = SMALL(pic.chip[0])),
+	ROW_PORTS    ("note",     "ports",  SMALL_NOTE_PORT,    1,                 SMALL(note_port),
+		      .ops = &note_ops, .device = 0),
+	ROW_PORTS    ("exit",     "ports",  SMALL_EXIT_PORT,    4,                 SMALL(exit_port),
+		      .ops = &exit_ops, .device = 0),
 };
 /* clang-format on */
 
