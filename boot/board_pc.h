@@ -42,7 +42,7 @@ struct pc {
 	struct region dma_base, dma_low, dma_high;
 	struct region firmware; /* 0xa0000..0xfffff: quiet zeros */
 	struct region pci_memory_window, pci_io_window, pci_memory, pci_io;
-	struct region ioapic_mmio, lapic_mmio;
+	struct region ioapic_mmio, lapic_mmio, pci_ecam;
 	struct region pic_master, pic_slave, pic_elcr, pit_ports, port61, rtc_ports, com1, pm_ports,
 		pci_ports;
 	struct address_space memory, ports, dma_ram;
