@@ -1,171 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * The decoder walks two opcode maps that are written like those of SDM volume 2, appendix A: a row is eight opcodes, E
- * is the memory operand of ModRM, G its register, I an immediate; b a byte, w a word, v the operand size, z the operand
- * size but at most 32 bits. A blank (____) is an opcode that is not carried out; decode_reason.c knows its name.
- *
  *   [prefixes] [REX] opcode | 0F opcode | 0F 38 opcode  [ModRM [SIB] [displacement]] [immediate]
+ *
+ * One pass from left to right, steered by the maps of decode_maps.c.
  */
 #include "arch/decode.h"
-
-/* How to read what follows the opcode; the first ones after NONE are enum insn_form + 1. */
-enum kind { NONE, E_G, G_E, E_I, E_, STRING, OFFSET, GROUP, ESCAPE, VEX, PREFIX, REX };
-
-static_assert(E_G == INSN_RM_REG + 1 && G_E == INSN_REG_RM + 1 && E_I == INSN_RM_IMM + 1 &&
-		      E_ == INSN_RM + 1 && STRING == INSN_STRING + 1,
-	      "the kind of an opcode gives its form");
-
-/* Flags of an opcode; the two low bits are the access to the memory operand. */
-enum {
-	R = INSN_READS,
-	W = INSN_WRITES,
-	RW = R | W,
-	BYTE = BIT(2), /* operand size is 1, whatever the prefixes say */
-	LOCK = BIT(3), /* LOCK is allowed */
-	IMM8 = BIT(4), /* sign-extended byte */
-	IMMZ = BIT(5), /* of the operand size, but at most 32 bits, sign-extended */
-	MEM8 = BIT(6), /* the memory operand's size, where it is not the operand size */
-	MEM16 = BIT(7),
-	MEM32 = BIT(8),	 /* at most */
-	MEM64 = BIT(9),	 /* and without REX.W, with which it is another instruction */
-	MEM0 = BIT(10),	 /* not accessed */
-	NO_66 = BIT(11), /* the prefix makes another instruction of it */
-	NO_F2_F3 = BIT(12),
-	IS_66 = BIT(13),   /* the instruction is another one without the prefix */
-	ONLY_64 = BIT(14), /* another instruction outside 64-bit mode */
-	BAD = BIT(15),	   /* no instruction at all */
-
-	MEMORY_SIZE = MEM8 | MEM16 | MEM32 | MEM64 | MEM0,
-	SPECIAL = NO_66 | NO_F2_F3 | IS_66 | ONLY_64 | MEM64,
-};
-
-/* What the prefixes were; `op` of a PREFIX sets bits, `flags` clears them first: the last one of a kind counts. */
-enum {
-	SEEN_66 = BIT(0),
-	SEEN_67 = BIT(1),
-	SEEN_LOCK = BIT(2),
-	SEEN_F2 = BIT(3),
-	SEEN_F3 = BIT(4),
-	SEEN_SEGMENT = BITS(7, 5), /* enum cpu_segment + 1 */
-	SEGMENT_SHIFT = 5,
-};
-
-struct opcode {
-	u8 op, kind;
-	u16 flags;
-};
-
-/* clang-format off */
-#define ____		 { 0, NONE, 0 }
-#define BAD_		 { 0, NONE, BAD }
-#define Eb_Gb(op, f)	 { INSN_##op, E_G, BYTE | (f) }
-#define Ev_Gv(op, f)	 { INSN_##op, E_G, (f) }
-#define Gb_Eb(op)	 { INSN_##op, G_E, BYTE | R }
-#define Gv_Ev(op)	 { INSN_##op, G_E, R }
-#define Gv_Eb(op)	 { INSN_##op, G_E, R | MEM8 }
-#define Gv_Ew(op)	 { INSN_##op, G_E, R | MEM16 }
-#define E_I(op, f)	 { INSN_##op, E_I, (f) }
-#define E(op, f)	 { INSN_##op, E_, (f) }
-#define ALU(op, f)	 Eb_Gb(op, f), Ev_Gv(op, f), Gb_Eb(op), Gv_Ev(op)
-#define STR(op, f)	 { INSN_##op, STRING, BYTE | (f) }, { INSN_##op, STRING, (f) }
-#define OFF(op, f)	 { INSN_##op, OFFSET, BYTE | (f) }, { INSN_##op, OFFSET, (f) }
-#define GRP(number, f)	 { number, GROUP, (f) }
-#define PFX(set, clear)	 { set, PREFIX, clear }
-#define SEG(segment)	 PFX((SEG_##segment + 1) << SEGMENT_SHIFT, SEEN_SEGMENT)
-#define REX8		 { 0, REX, 0 }, { 0, REX, 0 }, { 0, REX, 0 }, { 0, REX, 0 }, \
-			 { 0, REX, 0 }, { 0, REX, 0 }, { 0, REX, 0 }, { 0, REX, 0 }
-#define VEX_		 { 0, VEX, 0 }
-#define ESC		 { 0, ESCAPE, 0 }
-
-static const struct opcode one_byte_map[256] = {
-	/* 00 */ ALU(ADD, RW | LOCK), ____, ____, ____, ____,
-	/* 08 */ ALU(OR, RW | LOCK), ____, ____, ____, ESC,
-	/* 10 */ ALU(ADC, RW | LOCK), ____, ____, ____, ____,
-	/* 18 */ ALU(SBB, RW | LOCK), ____, ____, ____, ____,
-	/* 20 */ ALU(AND, RW | LOCK), ____, ____, SEG(ES), ____,
-	/* 28 */ ALU(SUB, RW | LOCK), ____, ____, SEG(CS), ____,
-	/* 30 */ ALU(XOR, RW | LOCK), ____, ____, SEG(SS), ____,
-	/* 38 */ ALU(CMP, R), ____, ____, SEG(DS), ____,
-	/* 40 */ REX8,
-	/* 48 */ REX8,
-	/* 50 */ ____, ____, ____, ____, ____, ____, ____, ____,
-	/* 58 */ ____, ____, ____, ____, ____, ____, ____, ____,
-	/* 60 */ ____, ____, VEX_, { INSN_MOVSX, G_E, R | MEM32 | NO_66 | ONLY_64 }, SEG(FS), SEG(GS),
-		 PFX(SEEN_66, 0), PFX(SEEN_67, 0),
-	/* 68 */ ____, ____, ____, ____, STR(INS, W), STR(OUTS, R),
-	/* 70 */ ____, ____, ____, ____, ____, ____, ____, ____,
-	/* 78 */ ____, ____, ____, ____, ____, ____, ____, ____,
-	/* 80 */ GRP(1, BYTE | IMMZ), GRP(1, IMMZ), ____, GRP(1, IMM8), Eb_Gb(TEST, R), Ev_Gv(TEST, R),
-		 Eb_Gb(XCHG, RW | LOCK), Ev_Gv(XCHG, RW | LOCK),
-	/* 88 */ Eb_Gb(MOV, W), Ev_Gv(MOV, W), Gb_Eb(MOV), Gv_Ev(MOV), ____, ____, ____, VEX_,
-	/* 90 */ ____, ____, ____, ____, ____, ____, ____, ____,
-	/* 98 */ ____, ____, ____, ____, ____, ____, ____, ____,
-	/* A0 */ OFF(MOV, R), OFF(MOV, W),
-		 STR(MOVS, W), STR(CMPS, R),
-	/* A8 */ ____, ____, STR(STOS, W), STR(LODS, R), STR(SCAS, R),
-	/* B0 */ ____, ____, ____, ____, ____, ____, ____, ____,
-	/* B8 */ ____, ____, ____, ____, ____, ____, ____, ____,
-	/* C0 */ ____, ____, ____, ____, VEX_, VEX_, GRP(11, BYTE | IMMZ), GRP(11, IMMZ),
-	/* C8 */ ____, ____, ____, ____, ____, ____, ____, ____,
-	/* D0 */ ____, ____, ____, ____, ____, ____, ____, ____,
-	/* D8 */ ____, ____, ____, ____, ____, ____, ____, ____,
-	/* E0 */ ____, ____, ____, ____, ____, ____, ____, ____,
-	/* E8 */ ____, ____, ____, ____, ____, ____, ____, ____,
-	/* F0 */ PFX(SEEN_LOCK, 0), ____, PFX(SEEN_F2, SEEN_F3), PFX(SEEN_F3, SEEN_F2), ____, ____, GRP(3, BYTE), GRP(3, 0),
-	/* F8 */ ____, ____, ____, ____, ____, ____, GRP(4, BYTE), GRP(5, 0),
-};
-
-/* 0F xx */
-static const struct opcode two_byte_map[256] = {
-	[0x0d] = GRP(0, 0),
-	[0x18] = GRP(16, 0),
-	[0x1f] = E(NOP, MEM0),
-	[0x38] = ESC,
-	[0x3a] = ESC,
-	[0xa3] = Ev_Gv(BT, R),
-	[0xab] = Ev_Gv(BTS, RW | LOCK),
-	[0xae] = GRP(15, NO_F2_F3),
-	[0xb0] = Eb_Gb(CMPXCHG, RW | LOCK), Ev_Gv(CMPXCHG, RW | LOCK),
-	[0xb3] = Ev_Gv(BTR, RW | LOCK),
-	[0xb6] = Gv_Eb(MOVZX), Gv_Ew(MOVZX),
-	[0xba] = GRP(8, IMM8),
-	[0xbb] = Ev_Gv(BTC, RW | LOCK),
-	[0xbe] = Gv_Eb(MOVSX), Gv_Ew(MOVSX),
-	[0xc0] = Eb_Gb(XADD, RW | LOCK), Ev_Gv(XADD, RW | LOCK),
-	[0xc3] = Ev_Gv(MOV, W | NO_66 | NO_F2_F3 | ONLY_64), /* MOVNTI: a plain store to a device */
-	[0xc7] = GRP(9, 0),
-};
-
-/* 0F 38 F0, F1; the first row stands for all others of 0F 38 and 0F 3A. */
-static const struct opcode three_byte_map[3] = {
-	____, { INSN_MOVBE, G_E, R | NO_F2_F3 }, { INSN_MOVBE, E_G, W | NO_F2_F3 },
-};
-
-/* By ModRM.reg. Their flags come on top of the opcode's. */
-static const struct opcode groups[17][8] = {
-	/* 0F 0D prefetch */
-	[0] = { E(NOP, MEM0), E(NOP, MEM0), E(NOP, MEM0), ____, ____, ____, ____, ____ },
-	/* 80 81 83 */
-	[1] = { E_I(ADD, RW | LOCK), E_I(OR, RW | LOCK), E_I(ADC, RW | LOCK), E_I(SBB, RW | LOCK),
-		E_I(AND, RW | LOCK), E_I(SUB, RW | LOCK), E_I(XOR, RW | LOCK), E_I(CMP, R) },
-	/* F6 F7; /1 is an undocumented twin of /0 */
-	[3] = { E_I(TEST, R | IMMZ), E_I(TEST, R | IMMZ), E(NOT, RW | LOCK), E(NEG, RW | LOCK), ____, ____, ____, ____ },
-	/* FE */
-	[4] = { E(INC, RW | LOCK), E(DEC, RW | LOCK), BAD_, BAD_, BAD_, BAD_, BAD_, BAD_ },
-	/* FF */
-	[5] = { E(INC, RW | LOCK), E(DEC, RW | LOCK), ____, ____, ____, ____, ____, BAD_ },
-	/* 0F BA */
-	[8] = { BAD_, BAD_, BAD_, BAD_, E_I(BT, R), E_I(BTS, RW | LOCK), E_I(BTR, RW | LOCK), E_I(BTC, RW | LOCK) },
-	/* 0F C7 */
-	[9] = { BAD_, E(CMPXCHG8B, RW | LOCK | MEM64), ____, ____, ____, ____, ____, ____ },
-	/* C6 C7 */
-	[11] = { E_I(MOV, W), BAD_, BAD_, BAD_, BAD_, BAD_, BAD_, BAD_ },
-	/* 0F AE: 66 CLWB, CLFLUSH and 66 CLFLUSHOPT */
-	[15] = { ____, ____, ____, ____, ____, ____, E(NOP, MEM0 | IS_66), E(NOP, MEM0) },
-	/* 0F 18 prefetch */
-	[16] = { E(NOP, MEM0), E(NOP, MEM0), E(NOP, MEM0), E(NOP, MEM0), ____, ____, ____, ____ },
-};
-/* clang-format on */
+#include "arch/decode_maps.h"
 
 /* Base and index of the 16-bit addressing forms, by ModRM.rm. */
 static const u8 base_16[8] = { RBX, RBX, RBP, RBP, RSI, RDI, RBP, RBX };
@@ -200,6 +40,7 @@ static const u8 *decode_rm_16(struct insn *out, const u8 *at)
 
 	out->base = base_16[rm];
 	out->index = index_16[rm];
+	out->scale = 0;
 	out->displacement = 0;
 	if (mod == 0 && rm == 6) {
 		out->base = INSN_NO_REG;
@@ -357,7 +198,7 @@ enum insn_result insn_decode(struct insn *out, const u8 *bytes, unsigned availab
 
 	for (;;) {
 		opcode = *at++;
-		entry = one_byte_map[opcode];
+		entry = opcode_one_byte[opcode];
 		if (likely(entry.kind < PREFIX))
 			break;
 		if (entry.kind == REX && mode != CPU_MODE_64) { /* INC and DEC of a register */
@@ -380,12 +221,12 @@ enum insn_result insn_decode(struct insn *out, const u8 *bytes, unsigned availab
 	if (entry.kind == ESCAPE) {
 		out->map = 2;
 		opcode = *at++;
-		entry = two_byte_map[opcode];
+		entry = opcode_two_byte[opcode];
 		if (entry.kind == ESCAPE) {
 			out->map = opcode == 0x38 ? 3 : 4;
 			opcode = *at++;
-			entry = three_byte_map[out->map == 3 && (opcode & 0xfe) == 0xf0 ? 1 + (opcode & 1)
-											: 0];
+			entry = opcode_three_byte[out->map == 3 && (opcode & 0xfe) == 0xf0 ? 1 + (opcode & 1)
+											   : 0];
 		}
 	}
 	out->opcode = opcode;
@@ -405,7 +246,7 @@ enum insn_result insn_decode(struct insn *out, const u8 *bytes, unsigned availab
 		if (modrm >= 0xc0) /* registers only: not here because of a device */
 			return result_unless_short(INSN_UNSUPPORTED, at - bytes, available);
 		if (entry.kind == GROUP) {
-			entry = groups[entry.op][modrm >> 3 & 7];
+			entry = opcode_groups[entry.op][modrm >> 3 & 7];
 			flags |= entry.flags;
 			if (entry.kind == NONE)
 				return result_unless_short(flags & BAD ? INSN_INVALID : INSN_UNSUPPORTED,

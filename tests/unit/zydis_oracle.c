@@ -161,8 +161,8 @@ static void check_memory(struct sample *sample, const ZydisDecodedOperand *opera
 	}
 	EXPECT(insn->base, base);
 	EXPECT(insn->index, register_number(operand->mem.index));
-	if (insn->index != INSN_NO_REG && insn->address_size != 2)
-		EXPECT(1 << insn->scale, operand->mem.scale);
+	if (insn->index != INSN_NO_REG)
+		EXPECT(1 << insn->scale, MAX(operand->mem.scale, 1));
 	EXPECT(truncate(insn->displacement, insn->address_size), truncate(displacement, insn->address_size));
 }
 
