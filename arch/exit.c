@@ -162,7 +162,7 @@ static const struct {
 	[REASON_VMFUNC] = { exit_undefined, "VMFUNC" },
 	/* What no control that is set can cause. */
 	[5 ... 6] = { exit_unexpected, "SMI" },
-	
+
 	[REASON_INVLPG] = { exit_unexpected, "INVLPG" },
 	[REASON_RDTSC] = { exit_unexpected, "RDTSC" },
 	[17] = { exit_unexpected, "RSM" },
@@ -244,10 +244,18 @@ static __attribute__((noinline)) bool do_todo(struct vcpu *vcpu, u64 now)
 	return true;
 }
 
-/* Bit 31: the entry failed; such exits have reasons of their own in the table. */
-static __attribute__((noinline)) u32 odd_reason(u32 reason)
+/*
+ * Bit 31 in the reason: the entry failed; such exits have reasons of their own in the table. Or the exit interrupted the
+ * delivery of an event.
+ */
+static __attribute__((noinline)) exit_handler *begin_odd_exit(struct vcpu *vcpu, u32 reason)
 {
-	return MIN(reason & 0xffff, EXIT_REASONS - 1u);
+	u32 vectoring = vmread(VMCS_IDT_VECTORING);
+
+	vcpu->exit_reason = MIN(reason & 0xffff, EXIT_REASONS - 1u);
+	if (vectoring & INTERRUPTION_VALID)
+		inject_again(vcpu, vectoring);
+	return exits[vcpu->exit_reason].handle;
 }
 
 exit_handler *vmx_begin_exit(struct vcpu *vcpu)
@@ -259,12 +267,9 @@ exit_handler *vmx_begin_exit(struct vcpu *vcpu)
 	record->reason = reason;
 	record->rip = vmread(VMCS_GUEST_RIP);
 	record->qualification = vmread(VMCS_EXIT_QUALIFICATION);
-	if (unlikely(reason >= EXIT_REASONS))
-		reason = odd_reason(reason);
+	if (unlikely(reason >= EXIT_REASONS) || unlikely(vmread(VMCS_IDT_VECTORING) & INTERRUPTION_VALID))
+		return begin_odd_exit(vcpu, reason);
 	vcpu->exit_reason = reason;
-	u32 vectoring = vmread(VMCS_IDT_VECTORING);
-	if (unlikely(vectoring & INTERRUPTION_VALID))
-		inject_again(vcpu, vectoring);
 	return exits[reason].handle;
 }
 
@@ -275,7 +280,7 @@ u32 vmx_end_exit(struct vcpu *vcpu)
 
 	count->exits++;
 	count->ticks += now - vcpu->exit_tsc;
-	if (unlikely(vcpu->todo | (now >= vcpu->deadline)))
+	if (unlikely(now >= vcpu->deadline) || unlikely(vcpu->todo))
 		return !do_todo(vcpu, now);
 	set_timer(vcpu, now);
 	return 0;

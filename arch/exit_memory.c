@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * EPT violations. The one way: gpa -> flat view -> section; then by what the section is.
+ * EPT violations that mmio_repeat.c does not know. The one way: gpa -> flat view -> section; then by what the section is.
  *
  *   RAM    a page that is write-protected for the dirty log    -> logged, made writable, retried
  *   device the instruction is carried out for the guest        -> emulate.c, whose accesses go through the same dispatch
@@ -11,13 +11,6 @@
 #include "arch/vcpu_internal.h"
 #include "mm/dirty.h"
 #include "mm/log.h"
-
-/* Exit qualification: SDM vol. 3, table 27-7. */
-#define EPT_DATA_READ	 BIT(0)
-#define EPT_DATA_WRITE	 BIT(1)
-#define EPT_FETCH	 BIT(2)
-#define EPT_LINEAR_VALID BIT(7)
-#define EPT_FINAL	 BIT(8) /* the access itself, not a walk of the guest's page tables */
 
 static const char *section_name(const struct section *section)
 {
@@ -230,14 +223,9 @@ static bool ram_violation(struct vcpu *vcpu, const struct section *section, u64 
 	return true;
 }
 
-void exit_ept_violation(struct vcpu *vcpu)
+void ept_violation(struct vcpu *vcpu, u64 gpa)
 {
-	u64 gpa = vmread(VMCS_GUEST_PHYSICAL_ADDRESS);
 	u64 qualification = vmread(VMCS_EXIT_QUALIFICATION);
-
-	if (likely((qualification & (EPT_FETCH | EPT_LINEAR_VALID | EPT_FINAL)) == (EPT_LINEAR_VALID | EPT_FINAL)) &&
-	    likely(mmio_repeat(vcpu, gpa)))
-		return;
 	const struct section *section = as_lookup(vcpu->vm->config.memory, &vcpu->memory_cache, gpa);
 	if (section->kind == SECTION_RAM && ram_violation(vcpu, section, gpa, qualification))
 		return;
@@ -252,6 +240,6 @@ void exit_ept_violation(struct vcpu *vcpu)
 		return;
 	}
 	vcpu_emulate_access(vcpu, gpa,
-				   (qualification & EPT_DATA_READ ? INSN_READS : 0) |
-					   (qualification & EPT_DATA_WRITE ? INSN_WRITES : 0));
+			    (qualification & EPT_DATA_READ ? INSN_READS : 0) |
+				    (qualification & EPT_DATA_WRITE ? INSN_WRITES : 0));
 }

@@ -24,8 +24,9 @@ static inline u64 current(const u64 *entry)
 
 static inline bool unchanged(const struct mmio_repeat *r)
 {
-	u64 difference = (current(r->entry[0]) ^ r->entry_value[0]) | (current(r->entry[1]) ^ r->entry_value[1]) |
-			 (current(r->entry[2]) ^ r->entry_value[2]) | (current(r->entry[3]) ^ r->entry_value[3]);
+	u64 difference =
+		(current(r->entry[0]) ^ r->entry_value[0]) | (current(r->entry[1]) ^ r->entry_value[1]) |
+		(current(r->entry[2]) ^ r->entry_value[2]) | (current(r->entry[3]) ^ r->entry_value[3]);
 
 	if (unlikely(difference & ~PTE_STATE))
 		return false;
@@ -41,71 +42,103 @@ static inline u64 operand_offset(const struct vcpu *vcpu, const struct mmio_repe
 	return (vcpu->gpr[r->base] + (vcpu->gpr[r->index] << r->scale) + r->displacement) & PAGE_MASK;
 }
 
-/* The usual doorbell: the only one of its region, rung by the value of any write of its size. */
+/* Another register than last time, or the first one. False: not wholly in one section and on one page. */
+static __attribute__((noinline)) bool aim(struct vcpu *vcpu, struct mmio_repeat *r, u64 gpa)
+{
+	const struct section *section = flatview_lookup(as_view(vcpu->vm->config.memory), gpa);
+
+	if ((gpa & PAGE_MASK) + r->size > PAGE_SIZE || section->last - gpa < r->size - 1u)
+		return false;
+	r->section = section;
+	r->gpa = gpa;
+	r->offset = section_offset(section, gpa);
+	r->page_start = (gpa & PAGE_MASK) == 0;
+	return true;
+}
+
+/* The usual doorbell: the first of its region, rung by any value of its size. */
 static inline bool rings(const struct section *section, u64 offset, unsigned size, u64 value)
 {
 	const struct doorbell *bell = section->region->doorbells;
 
-	if (!(section->flags & SECTION_DOORBELLS) || !bell || bell->offset != offset || bell->size != size || bell->match_data)
+	if (!bell || bell->offset != offset || bell->size != size || bell->match_data)
 		return false;
 	bell->ring(bell->device, value);
 	return true;
 }
 
-static inline enum mem_result store(struct vcpu *vcpu, struct mmio_repeat *r, u64 gpa)
+static inline enum mem_result store(struct vcpu *vcpu, const struct mmio_repeat *r)
 {
 	const struct section *section = r->section;
-	unsigned size = r->size;
-	u64 value = r->kind == REPEAT_STORE ? vcpu->gpr[r->gpr] : r->immediate;
-	u64 offset = section->offset + (gpa - section->first);
+	u64 value = (r->kind == REPEAT_STORE ? vcpu->gpr[r->gpr] : r->immediate) & r->value_mask;
 
-	value &= mem_size_mask(size);
-	if (unlikely(offset & (size - 1)))
-		return as_store(vcpu->vm->config.memory, &vcpu->memory_cache, gpa, size, value);
-	if (likely(section->write_sizes & size))
-		return section->ops->write(section->device, offset, size, value);
-	if (rings(section, offset, size, value))
-		return MEM_OK;
-	return as_store(vcpu->vm->config.memory, &vcpu->memory_cache, gpa, size, value);
+	if (likely(!(r->offset & (r->size - 1u)))) {
+		if (section->write_sizes & r->size)
+			return section->ops->write(section->device, r->offset, r->size, value);
+		if ((section->flags & SECTION_DOORBELLS) && rings(section, r->offset, r->size, value))
+			return MEM_OK;
+	}
+	return as_store(vcpu->vm->config.memory, &vcpu->memory_cache, r->gpa, r->size, value);
 }
 
+static inline enum mem_result load(struct vcpu *vcpu, const struct mmio_repeat *r, u64 *value)
+{
+	const struct section *section = r->section;
+
+	if (unlikely(!(section->read_sizes & r->size)) || unlikely(r->offset & (r->size - 1u)))
+		return as_load(vcpu->vm->config.memory, &vcpu->memory_cache, r->gpa, r->size, value);
+	enum mem_result result = section->ops->read(section->device, r->offset, r->size, value);
+	*value = (result == MEM_OK ? *value : ~0ull) & r->value_mask;
+	return result;
+}
+
+/* An access that was not answered: true if the instruction is completed all the same. */
 static __attribute__((noinline)) bool settle(struct vcpu *vcpu, u64 gpa, enum mem_result result)
 {
 	return vcpu_settle_unclaimed(vcpu, vcpu->vm->config.memory, gpa, result);
 }
 
-bool mmio_repeat(struct vcpu *vcpu, u64 gpa)
+/* Of data, and not by a walk of the guest's page tables. */
+static inline bool is_plain_access(u64 qualification)
 {
-	const struct flatview *view = as_view(vcpu->vm->config.memory);
+	return (qualification & (EPT_FETCH | EPT_LINEAR_VALID | EPT_FINAL)) == (EPT_LINEAR_VALID | EPT_FINAL);
+}
+
+static inline bool is_known(const struct vcpu *vcpu, const struct mmio_repeat *r, u64 rip)
+{
+	return r->rip == rip && r->view == as_view(vcpu->vm->config.memory)->id &&
+	       r->cr3 == vmread(VMCS_GUEST_CR3) && r->cs_rights == (u32)vmread(VMCS_GUEST_CS_RIGHTS) &&
+	       (vmread(VMCS_GUEST_EFER) & EFER_LMA) && unchanged(r);
+}
+
+void exit_ept_violation(struct vcpu *vcpu)
+{
+	u64 gpa = vmread(VMCS_GUEST_PHYSICAL_ADDRESS);
 	u64 rip = vmread(VMCS_GUEST_RIP);
 	struct mmio_repeat *r = slot(vcpu, rip);
+
+	/* One register for `r`: without this the compiler works it out again and again. */
+	__asm__("" : "+r"(r));
+	if (unlikely(!is_known(vcpu, r, rip) || !is_plain_access(vmread(VMCS_EXIT_QUALIFICATION)) ||
+		     (r->gpa != gpa && !aim(vcpu, r, gpa)) ||
+		     /* It may also be the second half of an access that began on the page before. */
+		     (r->page_start && operand_offset(vcpu, r) != 0))) {
+		ept_violation(vcpu, gpa);
+		return;
+	}
 	enum mem_result result;
-
-	if (unlikely(r->rip != rip || r->view != view->id || r->cr3 != vmread(VMCS_GUEST_CR3) ||
-		     r->cs_rights != vmread(VMCS_GUEST_CS_RIGHTS) || !(vmread(VMCS_GUEST_EFER) & EFER_LMA)))
-		return false;
-	/* Offset 0 may also be the second half of an access that began on the page before. */
-	u64 offset = gpa & PAGE_MASK;
-	if (unlikely(offset + r->size > PAGE_SIZE) || (offset == 0 && unlikely(operand_offset(vcpu, r) != 0)))
-		return false;
-	if (unlikely(!unchanged(r)))
-		return false;
-	if (unlikely(gpa - r->section->first > r->section->last - r->section->first))
-		r->section = flatview_lookup(view, gpa);
+	u64 value;
 	if (r->kind == REPEAT_LOAD) {
-		u64 value;
-
-		result = as_load(vcpu->vm->config.memory, &vcpu->memory_cache, gpa, r->size, &value);
+		result = load(vcpu, r, &value);
 		if (unlikely(result != MEM_OK) && !settle(vcpu, gpa, result))
-			return true;
+			return;
 		vcpu->gpr[r->gpr] = value;
 	} else {
-		result = store(vcpu, r, gpa);
+		result = store(vcpu, r);
 		if (unlikely(result != MEM_OK) && !settle(vcpu, gpa, result))
-			return true;
+			return;
 	}
 	vcpu_finish_instruction(vcpu, rip + r->length);
-	return true;
 }
 
 /* Bytes first..7 of a little-endian word that holds bytes `first`.. of an instruction. */
@@ -154,7 +187,8 @@ void mmio_remember(struct vcpu *vcpu, u64 rip, u64 gpa, const struct insn *insn)
 
 	bool rip_relative = insn->base == INSN_BASE_RIP;
 
-	if (insn->op != INSN_MOV || insn->segment >= SEG_FS || insn->address_size != 8 || insn->base == RSP || insn->reg == RSP || (insn->form != INSN_RM_REG && !load && !immediate) ||
+	if (insn->op != INSN_MOV || insn->segment >= SEG_FS || insn->address_size != 8 || insn->base == RSP ||
+	    insn->reg == RSP || (insn->form != INSN_RM_REG && !load && !immediate) ||
 	    (!immediate && insn->reg >= CPU_GPR_COUNT) || (load && insn->operand_size < 4) ||
 	    insn->operand_size != insn->memory_size)
 		return;
@@ -176,10 +210,11 @@ void mmio_remember(struct vcpu *vcpu, u64 rip, u64 gpa, const struct insn *insn)
 	r->length = insn->length;
 	r->immediate = insn->immediate;
 	r->kind = load ? REPEAT_LOAD : immediate ? REPEAT_STORE_IMMEDIATE : REPEAT_STORE;
-	r->section = flatview_lookup(as_view(vcpu->vm->config.memory), gpa);
 	r->base = insn->base < CPU_GPR_COUNT ? insn->base : CPU_GPR_COUNT;
 	r->index = insn->index < CPU_GPR_COUNT ? insn->index : CPU_GPR_COUNT;
 	r->scale = insn->scale;
 	r->displacement = insn->displacement + (rip_relative ? rip + insn->length : 0);
-	r->view = vcpu->window_view;
+	r->value_mask = mem_size_mask(insn->operand_size);
+	if (aim(vcpu, r, gpa))
+		r->view = vcpu->window_view;
 }

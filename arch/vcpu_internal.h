@@ -161,7 +161,15 @@ void cr_reset(struct vcpu *vcpu, u64 cr0, u64 cr4);
 void msr_reset(struct vcpu *vcpu);
 void msr_fill_bitmap(struct vcpu *vcpu);
 
-/* exit_memory.c */
+/* Exit qualification of an EPT violation: SDM vol. 3, table 27-7. */
+#define EPT_DATA_READ	 BIT(0)
+#define EPT_DATA_WRITE	 BIT(1)
+#define EPT_FETCH	 BIT(2)
+#define EPT_LINEAR_VALID BIT(7)
+#define EPT_FINAL	 BIT(8) /* the access itself, not a walk of the guest's page tables */
+
+/* exit_memory.c: the long way, for what mmio_repeat.c does not know. */
+void ept_violation(struct vcpu *vcpu, u64 gpa);
 extern const struct emulate_ops vcpu_emulate_ops;
 void vcpu_emulate_access(struct vcpu *vcpu, u64 gpa, unsigned access);
 void vcpu_emulate_port_string(struct vcpu *vcpu);
