@@ -4,5 +4,6 @@
 
 $(BUILD)/boot/dsdt.hex: boot/dsdt.asl
 	@mkdir -p $(@D)
-	$(CC) -E -P -x c -o $(BUILD)/boot/dsdt.i $<
-	iasl -tc -we -vs -p $(BUILD)/boot/dsdt $(BUILD)/boot/dsdt.i > $(BUILD)/boot/dsdt.log || { cat $(BUILD)/boot/dsdt.log; exit 1; }
+	$(call say,IASL)
+	$(Q)$(CC) -E -P -x c -o $(BUILD)/boot/dsdt.i $<
+	$(Q)iasl -tc -we -vs -p $(BUILD)/boot/dsdt $(BUILD)/boot/dsdt.i > $(BUILD)/boot/dsdt.log || { cat $(BUILD)/boot/dsdt.log; exit 1; }

@@ -3,9 +3,12 @@
 
 $(BUILD)/bad-input/generate: tests/bad-input/generate.c $(wildcard tests/bad-input/*.h)
 	@mkdir -p $(@D)
-	$(CC) -O1 $(HOST_CFLAGS) $< -o $@
+	$(call say,CC)
+	$(Q)$(CC) -O1 $(HOST_CFLAGS) $< -o $@
 
 bad-input: $(BUILD)/bad-input/generate ## write the malformed inputs to $(BUILD)/bad-input
-	$< $(<D)
+	$(Q)$< $(<D)
+
+test: bad-input
 
 .PHONY: bad-input

@@ -7,8 +7,11 @@ $(BUILD)/guest/pvh:       GUEST_PROTOCOL = -DPVH
 
 $(BUILD)/guest/multiboot $(BUILD)/guest/pvh: tests/guest/boot32.S tests/guest/boot32.c tests/guest.mk
 	@mkdir -p $(@D)
-	$(CC) $(GUEST_CFLAGS) $(GUEST_PROTOCOL) -nostdlib -static -Wl,-Ttext-segment=0x1000000,--build-id=none,-e,_start,-z,norelro $(filter %.S %.c,$^) -o $@
+	$(call say,CC)
+	$(Q)$(CC) $(GUEST_CFLAGS) $(GUEST_PROTOCOL) -nostdlib -static -Wl,-Ttext-segment=0x1000000,--build-id=none,-e,_start,-z,norelro $(filter %.S %.c,$^) -o $@
 
 guests: $(BUILD)/guest/multiboot $(BUILD)/guest/pvh ## build the guests that check their boot protocol
+
+test: guests
 
 .PHONY: guests

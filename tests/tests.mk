@@ -80,9 +80,9 @@ test: all $(UNIT_TESTS) $(BUILD)/test-initrd ## run every test, about N minutes;
 	@tests/run all
 
 #= HOST_SUITES of `make test`, on the host (unit lint)
-#= EMULATOR_SUITES of `make test`, in an emulator (selftest linux)
+#= EMULATOR_SUITES of `make test`, in an emulator (selftest linux protocols refusals)
 HOST_SUITES     ?= unit lint
-EMULATOR_SUITES ?= selftest linux
+EMULATOR_SUITES ?= selftest linux protocols refusals
 test: export HOST_SUITES := $(HOST_SUITES)
 test: export EMULATOR_SUITES := $(EMULATOR_SUITES)
 test: export UNIT_TESTS := $(UNIT_TESTS)
