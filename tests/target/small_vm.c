@@ -37,7 +37,12 @@ static enum mem_result device_write(void *device, u64 offset, unsigned size, u64
 	return MEM_OK;
 }
 
-static const struct region_ops device_ops = { .read = device_read, .write = device_write };
+static const struct region_ops device_ops = {
+	.read = device_read,
+	.write = device_write,
+	.valid = { 1, 8, true },
+	.impl = { 1, 8, true },
+};
 
 static enum mem_result exit_write(void *device, u64 offset, unsigned size, u64 value)
 {
@@ -55,8 +60,10 @@ static enum mem_result note_write(void *device, u64 offset, unsigned size, u64 v
 {
 	struct small_vm *small = device;
 
-	(void)offset, (void)size, (void)value;
+	(void)offset, (void)size;
 	small->notes++;
+	if (small->on_note)
+		small->on_note(small->note_context, (u8)value);
 	return MEM_OK;
 }
 
@@ -101,6 +108,12 @@ static const struct region_row port_rows[] = {
 		      .ops = &note_ops, .device = 0),
 	ROW_PORTS    ("exit",     "ports",  SMALL_EXIT_PORT,    4,                 SMALL(exit_port),
 		      .ops = &exit_ops, .device = 0),
+	ROW_CONTAINER("p.zeros",  "ports",  SMALL_PORT_ZEROS,   16,                SMALL(port_zeros),
+		      .unclaimed = UNCLAIMED_ZEROS),
+	ROW_CONTAINER("p.fault",  "ports",  SMALL_PORT_FAULT,   16,                SMALL(port_fault),
+		      .unclaimed = UNCLAIMED_FAULT),
+	ROW_CONTAINER("p.stop",   "ports",  SMALL_PORT_STOP,    16,                SMALL(port_stop),
+		      .unclaimed = UNCLAIMED_STOP),
 };
 /* clang-format on */
 
@@ -159,10 +172,17 @@ static void pic_output(void *controller, unsigned pin, bool level)
 	vcpu_interrupt_changed(small->vm.vcpu);
 }
 
-/* Flat 64-bit code and data, 32-bit code: selectors 0x08, 0x10, 0x18. TSS at 0x20. */
+/* Flat 64-bit code and data, 32-bit code: selectors 0x08, 0x10, 0x18. TSS at 0x20. Of CPL 3: code 0x33, data 0x3b. */
 static void put_tables(u8 *ram)
 {
-	static const u64 gdt[] = { 0, 0x00af9b000000ffff, 0x00cf93000000ffff, 0x00cf9b000000ffff };
+	static const u64 gdt[] = { 0,
+				   0x00af9b000000ffff,
+				   0x00cf93000000ffff,
+				   0x00cf9b000000ffff,
+				   0x00008b0000000067 | (u64)SMALL_TSS << 16,
+				   0,
+				   0x00affb000000ffff,
+				   0x00cff3000000ffff };
 	u64 *tables = (u64 *)(ram + SMALL_TABLES);
 	const u64 flags = 7; /* present, writable, user */
 
@@ -240,9 +260,7 @@ void small_vm_destroy(struct small_vm *small)
 
 static const struct vcpu_segment data_segment = { .limit = ~0u, .access = 0xc093, .selector = 0x10 };
 static const struct vcpu_segment no_ldtr = { .access = 0x10082 };
-static const struct vcpu_segment tss = {
-	.base = SMALL_GDT + 0x800, .limit = 0x67, .access = 0x8b, .selector = 0x20
-};
+static const struct vcpu_segment tss = { .base = SMALL_TSS, .limit = 0x67, .access = 0x8b, .selector = 0x20 };
 
 void small_vm_load(struct small_vm *small, const void *code, const void *end, u64 argument)
 {
@@ -255,7 +273,7 @@ void small_vm_load(struct small_vm *small, const void *code, const void *end, u6
 		.cr4 = CR4_PAE,
 		.efer = EFER_LME | EFER_LMA,
 		.gdt_base = SMALL_GDT,
-		.gdt_limit = 0x2f,
+		.gdt_limit = 0x3f,
 		.cs = { .limit = ~0u, .access = 0xa09b, .selector = 0x08 },
 		.data = data_segment,
 		.tr = tss,
@@ -273,7 +291,7 @@ void small_vm_load_protected(struct small_vm *small, const void *code, const voi
 		.rsp = SMALL_STACK,
 		.cr0 = CR0_PE | CR0_ET | CR0_NE,
 		.gdt_base = SMALL_GDT,
-		.gdt_limit = 0x2f,
+		.gdt_limit = 0x3f,
 		.cs = { .limit = ~0u, .access = 0xc09b, .selector = 0x18 },
 		.data = data_segment,
 		.tr = tss,

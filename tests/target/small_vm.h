@@ -17,6 +17,7 @@
 
 /* Guest-physical addresses. */
 #define SMALL_GDT 0x1000
+#define SMALL_TSS 0x1800
 #define SMALL_TABLES \
 	0x2000 /* PML4, PDPT, four PDs: the first 4 GiB, each address to itself, 2 MiB pages, writable, user */
 #define SMALL_STACK    0x80000
@@ -31,8 +32,12 @@
 #define SMALL_ONES     0xd0006000
 
 /* Ports. */
-#define SMALL_EXIT_PORT 0xf4 /* write: the guest is done, the value is small_vm.exit_value */
-#define SMALL_NOTE_PORT 0xf1 /* write: counted in small_vm.notes */
+#define SMALL_EXIT_PORT	 0xf4  /* write: the guest is done, the value is small_vm.exit_value */
+#define SMALL_NOTE_PORT	 0xf1  /* write: counted in small_vm.notes, and handed to small_vm.on_note */
+#define SMALL_PORT_ZEROS 0x200 /* holes: by the name of their policy */
+#define SMALL_PORT_FAULT 0x210
+#define SMALL_PORT_STOP	 0x220
+#define SMALL_PORT_ONES	 0x230
 
 #define SMALL_LOG 16
 
@@ -46,7 +51,7 @@ struct small_vm {
 	struct mem_core core;
 	struct region memory_root, port_root, holes, device, doorbell, rom, zeros, fault, stop, ioapic_mmio,
 		lapic_mmio;
-	struct region pic_ports, exit_port, note_port;
+	struct region pic_ports, exit_port, note_port, port_zeros, port_fault, port_stop;
 	struct ram_window ram;
 	struct address_space memory, ports;
 	struct doorbell bell;
@@ -56,6 +61,9 @@ struct small_vm {
 	struct ept_allowed allowed;
 	u8 *host; /* RAM */
 	u8 registers[PAGE_SIZE];
+	/* What a test wants done between two instructions of the guest. */
+	void (*on_note)(void *context, u8 value);
+	void *note_context;
 	/* What happened. */
 	struct small_access access[SMALL_LOG]; /* the first ones on the device page */
 	u32 accesses, rings, notes, exit_value, host_interrupts;
