@@ -121,6 +121,10 @@ static void tell_space(struct address_space *as, void *to)
 	const struct cleared *cleared = to;
 	const struct flatview *view = as->view;
 
+	/* More than one way may lead to a space. */
+	if (as->told)
+		return;
+	as->told = true;
 	for (u32 i = 0; as->listeners && i < view->count; i++) {
 		const struct section *section = &view->sections[i];
 		u64 end = section->offset + (section->last - section->first), from, until;
@@ -137,6 +141,12 @@ static void tell_space(struct address_space *as, void *to)
 	}
 }
 
+static void forget_told(struct address_space *as, void *to)
+{
+	(void)to;
+	as->told = false;
+}
+
 static void tell_cleared(struct region *region, u64 first_page, u64 last_page)
 {
 	struct cleared cleared = {
@@ -146,6 +156,7 @@ static void tell_cleared(struct region *region, u64 first_page, u64 last_page)
 	};
 
 	region_each_space(region, tell_space, &cleared);
+	region_each_space(region, forget_told, NULL);
 }
 
 u64 region_dirty_snapshot(struct region *region, unsigned client, u64 offset, u64 length, u64 *bits)

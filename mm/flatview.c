@@ -351,59 +351,63 @@ static void fill_section(struct section *section, const struct span *span, bool 
 	}
 }
 
-/* The directory: about two buckets a section between `low` and `high`; see flatview_lookup. */
-static u32 bucket_shift(const struct build *b, u64 *low, u64 *high)
+/* The directory, see flatview_lookup. Returns the number of buckets, at most 4 for each range and one for each octave. */
+static u32 fill_buckets(const struct build *b, struct octave *octaves, u16 *bucket, u32 *padding)
 {
-	u32 shift = 0;
+	const struct range *ranges = b->ranges;
+	u32 used = 0, at = 0, end = 0;
 
-	*low = b->range_count > 1 ? b->ranges[1].first : 0;
-	*high = b->range_count > 1 ? b->ranges[b->range_count - 1].first : 0;
-	while ((*high - *low) >> shift >= 2ull * b->range_count)
-		shift++;
-	return shift;
-}
+	*padding = 1;
+	for (unsigned n = 0; n < 64; n++) {
+		u64 start = n ? BIT(n) : 0, last = BITS(n, 0);
+		u32 bits = 0, most = 0, starts;
+		struct octave octave = { 0 };
 
-static u8 fill_buckets(const struct build *b, u16 *bucket, u32 buckets, u64 low, u32 shift)
-{
-	u32 at = 1, most = 0;
-	u8 steps = 0;
+		while (end + 1 < b->range_count && ranges[end + 1].first <= last)
+			end++;
+		starts = end - at;
+		while (bits < n && BIT(bits) < 2ull * starts)
+			bits++;
+		octave.shift = (u8)(n ? n - bits : 1);
+		octave.base = used - (u32)(start >> octave.shift);
+		for (;; start = last + 1) {
+			u32 begin;
 
-	for (u32 i = 0; i < buckets; i++) {
-		u64 start = low + ((u64)i << shift), last = start + (BIT(shift) - 1);
-		u32 begin;
-
-		while (at + 1 < b->range_count && b->ranges[at + 1].first <= start)
-			at++;
-		bucket[i] = (u16)at;
-		begin = at;
-		/* `last` wraps only in the last bucket of a view that reaches 2^64: then all that is left is in it. */
-		while (at + 1 < b->range_count && (b->ranges[at + 1].first <= last || last < start))
-			at++;
-		most = MAX(most, at - begin);
+			last = start | (BIT(octave.shift) - 1);
+			while (at < end && ranges[at + 1].first <= start)
+				at++;
+			bucket[used++] = (u16)at;
+			begin = at;
+			while (at < end && ranges[at + 1].first <= last)
+				at++;
+			most = MAX(most, at - begin);
+			if (last == BITS(n, 0))
+				break;
+		}
+		while (most >> octave.steps)
+			octave.steps++;
+		*padding = MAX(*padding, 1u << octave.steps);
+		octaves[n] = octave;
 	}
-	while (most >> steps)
-		steps++;
-	return steps;
+	return used;
 }
 
 static int fill(struct build *b, enum unclaimed unclaimed, bool ram_only, struct flatview **result)
 {
-	u32 count = b->range_count, buckets = 1, shift, padding;
+	u32 count = b->range_count, buckets, padding;
 	struct flatview *view;
 	struct section *sections;
+	struct octave octaves[64];
 	size_t bytes;
-	u64 low, high, *first;
+	u64 *first;
 	u16 *bucket;
-	u8 *raw, steps;
+	u8 *raw;
 
 	if (count > FLATVIEW_SECTIONS_MAX)
 		return -E2BIG;
-	shift = bucket_shift(b, &low, &high);
-	buckets += (u32)((high - low) >> shift);
-	/* The keys have done their work: 2 * count buckets of 2 bytes fit where the keys of count / 2 spans were. */
-	bucket = (u16 *)b->keys;
-	steps = fill_buckets(b, bucket, buckets, low, shift);
-	padding = 1u << steps;
+	/* The keys have done their work: buckets of 2 bytes fit where 32 bytes for each span were. */
+	bucket = b->core->scratch.work;
+	buckets = fill_buckets(b, octaves, bucket, &padding);
 	bytes = sizeof(*view) + LINE + count * sizeof(*sections) + (count + padding) * sizeof(*first) +
 		buckets * sizeof(*bucket);
 	raw = malloc(bytes);
@@ -428,16 +432,13 @@ static int fill(struct build *b, enum unclaimed unclaimed, bool ram_only, struct
 	memset(first + count, 0xff, padding * sizeof(*first));
 	*view = (struct flatview){
 		.id = b->core->next_view_id++,
-		.low = low,
-		.high = high,
 		.count = count,
-		.shift = (u8)shift,
-		.steps = steps,
 		.first = first,
 		.bucket = bucket,
 		.sections = sections,
 		.bytes = bytes,
 	};
+	memcpy(view->octave, octaves, sizeof(octaves));
 	*result = view;
 	return 0;
 }

@@ -10,9 +10,9 @@
  * always finds one. Neighbours that continue each other (same region, same attributes, offsets that go on) are one. A
  * view is immutable, one allocation, published by one atomic store; see mm/core.h for how long it lives.
  *
- * Lookup: a directory of equal buckets over the part of the space that is in use gives the few sections that a bucket
- * touches; a branch-free search of a fixed number of steps finds the right one. Where the sections are spread evenly that is
- * one step, at worst log2(sections).
+ * Lookup: each octave of addresses [2^n, 2^(n+1)) is cut into equal buckets, about two for each section that starts in it; a
+ * branch-free search among the few sections that a bucket touches finds the right one. Where the sections of an octave are spread
+ * evenly that is one step, at worst log2(sections): what lies far away makes nothing slower.
  */
 #ifndef MM_FLATVIEW_H
 #define MM_FLATVIEW_H
@@ -40,7 +40,8 @@ enum section_kind {
 #define SECTION_DIRTY_LOG    4	/* .. but each one is to be told to region_mark_dirty */
 #define SECTION_READONLY     8	/* writes to what has host memory or ops are refused */
 #define SECTION_NO_OPS	     16 /* what would go to ops is refused: the space is for RAM only */
-#define SECTION_DOORBELLS    32 /* little endian, and has doorbells (mm/doorbell.h) that an aligned write may ring */
+#define SECTION_DOORBELLS \
+	32 /* little endian, and has doorbells (mm/doorbell.h) that an aligned write may ring */
 
 struct section {
 	u64 first, last;	      /* both included */
@@ -61,11 +62,16 @@ static_assert(sizeof(struct section) == 64, "a section is a cache line");
 /* More sections than this and the view is not built (-E2BIG): the directory counts in 16 bits. */
 #define FLATVIEW_SECTIONS_MAX 65535
 
+/* Addresses [2^n, 2^(n+1)); the first one holds 0 too. */
+struct octave {
+	u32 base;	 /* + (address >> shift): its bucket, modulo 2^32 */
+	u8 shift, steps; /* log2 of a bucket; halvings that finish the search */
+};
+
 struct flatview {
-	u64 id;	       /* unique in its core, never 0 */
-	u64 low, high; /* first address of the second and of the last section */
+	u64 id; /* unique in its core, never 0 */
 	u32 count;
-	u8 shift, steps;		/* log2 of a bucket; halvings that finish the search */
+	struct octave octave[64];
 	const u64 *first;		/* count: sections' first addresses */
 	const u16 *bucket;		/* section at the start of each bucket */
 	const struct section *sections; /* count */
@@ -86,16 +92,12 @@ void flatview_free(struct flatview *view);
 
 static inline const struct section *flatview_lookup(const struct flatview *view, u64 address)
 {
+	const struct octave *octave = &view->octave[63 - __builtin_clzll(address | 1)];
 	const u64 *first = view->first;
-	u32 at, below;
+	u32 at = view->bucket[(u32)(address >> octave->shift) + octave->base], below;
 
-	if (address < view->low)
-		return view->sections;
-	if (address >= view->high)
-		return &view->sections[view->count - 1];
-	at = view->bucket[(address - view->low) >> view->shift];
 	/* `first` has 2^steps entries of padding (~0) behind it, so no step needs a bound. */
-	for (below = (1u << view->steps) >> 1; below; below >>= 1)
+	for (below = (1u << octave->steps) >> 1; below; below >>= 1)
 		at += first[at + below] <= address ? below : 0;
 	return &view->sections[at];
 }

@@ -33,6 +33,7 @@ struct address_space {
 	struct address_space *next_of_root; /* spaces of the same root */
 	struct address_space *next_dirty;
 	bool dirty;    /* on the core's list of spaces to rebuild */
+	bool told;     /* mm/dirty.c: has heard of the pages at hand */
 	bool ram_only; /* as_set_ram_only */
 	u8 unclaimed;  /* enum unclaimed */
 };
