@@ -112,6 +112,9 @@ static void user_access_to_a_supervisor_page_faults(void **state)
 	assert_exception(&rig, VECTOR_PF, true, 5);
 	assert_int_equal(rig.emulate.exception.cr2, INSN_FORMS_RAM + 0x40);
 	assert_int_equal(rig.writes, 0);
+	rig.emulate.cpl = 2; /* a supervisor */
+	assert_int_equal(rig_run(&rig, 0x40), EMULATE_DONE);
+	assert_int_equal(rig.writes, 1);
 }
 
 static void addresses_that_are_not_canonical_fault(void **state)
@@ -287,6 +290,16 @@ static void remembered_instruction_gives_way_to_changed_bytes_and_modes(void **s
 	rig_place(&rig, (const u8[]){ 0x88, 0x3f }, 2); /* mov [rdi], bh */
 	assert_int_equal(rig_run(&rig, 0x40), EMULATE_DONE);
 	assert_memory_equal(rig.device + 0x40, "\x33\x33\x22\x11", 4);
+
+	/* The same first eight bytes, another immediate behind them. */
+	rig.emulate.rip = INSN_FORMS_CODE;
+	rig_place(&rig, (const u8[]){ 0x48, 0xc7, 0x87, 0, 0, 0, 0, 1, 2, 3, 4 },
+		  11); /* mov q [rdi + 0], imm32 */
+	assert_int_equal(rig_run(&rig, 0x40), EMULATE_DONE);
+	rig.emulate.rip = INSN_FORMS_CODE;
+	rig_place(&rig, (const u8[]){ 0x48, 0xc7, 0x87, 0, 0, 0, 0, 1, 2, 3, 5 }, 11);
+	assert_int_equal(rig_run(&rig, 0x40), EMULATE_DONE);
+	assert_memory_equal(rig.device + 0x40, "\1\2\3\5", 4);
 
 	/* mov [r15], ebx in 64-bit mode, inc ecx in compatibility mode */
 	rig.emulate.rip = INSN_FORMS_CODE;
