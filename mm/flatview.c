@@ -399,7 +399,7 @@ static int fill(struct build *b, enum unclaimed unclaimed, bool ram_only, struct
 	struct section *sections;
 	struct octave octaves[64];
 	size_t bytes;
-	u64 *first;
+	u64 *before;
 	u16 *bucket;
 	u8 *raw;
 
@@ -408,15 +408,15 @@ static int fill(struct build *b, enum unclaimed unclaimed, bool ram_only, struct
 	/* The keys have done their work: buckets of 2 bytes fit where 32 bytes for each span were. */
 	bucket = b->core->scratch.work;
 	buckets = fill_buckets(b, octaves, bucket, &padding);
-	bytes = sizeof(*view) + LINE + count * sizeof(*sections) + (count + padding) * sizeof(*first) +
+	bytes = sizeof(*view) + LINE + count * sizeof(*sections) + (count + padding) * sizeof(*before) +
 		buckets * sizeof(*bucket);
 	raw = malloc(bytes);
 	if (!raw)
 		return -ENOMEM;
 	view = (struct flatview *)raw;
 	sections = (struct section *)ALIGN_UP((uintptr_t)(view + 1), (uintptr_t)LINE);
-	first = (u64 *)(sections + count);
-	bucket = memcpy(first + count + padding, bucket, buckets * sizeof(*bucket));
+	before = (u64 *)(sections + count);
+	bucket = memcpy(before + count + padding, bucket, buckets * sizeof(*bucket));
 	for (u32 i = 0; i < count; i++) {
 		const struct range *range = &b->ranges[i];
 
@@ -425,15 +425,15 @@ static int fill(struct build *b, enum unclaimed unclaimed, bool ram_only, struct
 			.last = i + 1 < count ? range[1].first - 1 : ~0ull,
 			.unclaimed = (u8)(unclaimed != UNCLAIMED_INHERIT ? unclaimed : UNCLAIMED_ONES),
 		};
-		first[i] = range->first;
+		before[i] = range->first - 1;
 		if (range->span != HOLE)
 			fill_section(&sections[i], &b->spans[range->span], ram_only);
 	}
-	memset(first + count, 0xff, padding * sizeof(*first));
+	memset(before + count, 0xff, padding * sizeof(*before));
 	*view = (struct flatview){
 		.id = b->core->next_view_id++,
 		.count = count,
-		.first = first,
+		.before = before,
 		.bucket = bucket,
 		.sections = sections,
 		.bytes = bytes,

@@ -72,7 +72,7 @@ struct flatview {
 	u64 id; /* unique in its core, never 0 */
 	u32 count;
 	struct octave octave[64];
-	const u64 *first;		/* count: sections' first addresses */
+	const u64 *before;		/* count: the last address before each section, modulo 2^64 */
 	const u16 *bucket;		/* section at the start of each bucket */
 	const struct section *sections; /* count */
 	/* the writer's */
@@ -93,12 +93,12 @@ void flatview_free(struct flatview *view);
 static inline const struct section *flatview_lookup(const struct flatview *view, u64 address)
 {
 	const struct octave *octave = &view->octave[63 - __builtin_clzll(address | 1)];
-	const u64 *first = view->first;
+	const u64 *before = view->before;
 	u32 at = view->bucket[(u32)(address >> octave->shift) + octave->base], below;
 
-	/* `first` has 2^steps entries of padding (~0) behind it, so no step needs a bound. */
+	/* 2^steps entries of padding (~0, which is below no address) follow, so no step needs a bound. */
 	for (below = (1u << octave->steps) >> 1; below; below >>= 1)
-		at += first[at + below] <= address ? below : 0;
+		at += before[at + below] < address ? below : 0;
 	return &view->sections[at];
 }
 
