@@ -33,4 +33,10 @@ $(BUILD)/tests/unit/tsan_mm_stress: $(TSAN_OBJS)
 tsan: $(BUILD)/tests/unit/tsan_mm_stress ## readers beside a writer under ThreadSanitizer
 	@$<
 
-.PHONY: differential tsan
+# ---- QEMU's memory core, measured alike --------------------------------------------------------------------------------------
+bench-qemu: $(BUILD)/tests/bench/bench_mm ## build QEMU's memory core with the same measurement; both columns side by side
+	@tools/bench-qemu $(BUILD)/qemu >/dev/null
+	@$< >$(BUILD)/qemu/sluice.tsv
+	@awk -f tests/bench/ratios.awk $(BUILD)/qemu/qemu.tsv $(BUILD)/qemu/sluice.tsv
+
+.PHONY: differential tsan bench-qemu
