@@ -1,5 +1,5 @@
 # The DSDT: dsdt.asl through the C preprocessor (iasl's own has no macros with arguments), then iasl, which writes the table as
-# a C array into boot/dsdt.hex below the build directory: acpi_dsdt.c includes it as "boot/dsdt.hex", so $(BUILD) must be in
+# a C array into boot/dsdt.hex below the build directory: acpi.c includes it as "boot/dsdt.hex", so $(BUILD) must be in
 # the include path. iasl's remarks are errors: -we.
 
 $(BUILD)/boot/dsdt.hex: boot/dsdt.asl

@@ -46,7 +46,10 @@ struct image_error {
 	char text[320];
 };
 
-/* An initrd or boot module. `argument` is the module's own string; NULL: none. An empty file (size 0) is refused. */
+/*
+ * A boot module. `argument` is its own string, perhaps ""; NULL: it is an initrd, which has none. An empty file (size 0) is
+ * refused.
+ */
 struct image_module {
 	const u8 *data;
 	u64 size;
@@ -57,7 +60,7 @@ struct image_module {
 
 /*
  * What is to be loaded. Files need no alignment, and must not lie inside guest RAM. The initrd, if any,
- * is modules[0]: it is all that bzImage takes, the first module for the others.
+ * is modules[0]: it is all that bzImage takes; for the others it is the first module.
  */
 struct image_request {
 	const u8 *kernel;

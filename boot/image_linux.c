@@ -206,6 +206,10 @@ bool image_linux_load(struct image_loader *loader)
 		return image_fail(loader->error,
 				  "found %u modules, expected at most one for a Linux bzImage, the initrd",
 				  request->module_count);
+	if (request->module_count && request->modules[0].argument)
+		return image_fail(
+			loader->error,
+			"found a boot module, expected none for a Linux bzImage, which takes an initrd");
 	if (!linux_load_files(loader, &kernel))
 		return false;
 	zero_page = image_place(loader, "zero page", ZP_SIZE, PAGE_SIZE, LAYOUT_LOW_FIRST, LAYOUT_LOW_LAST,

@@ -41,13 +41,13 @@ static size_t spoil(u8 *image, size_t image_size, const u8 *data, size_t size)
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
-	static const struct acpi_board board = { 0xfee00000, 0xfec00000, 1,	9, 0x600,
-						 0x604,	     0x608,	 0xcf9, 6, 1 };
+	static const struct acpi_board board = { .lapic_base = 0xfee00000, .sci_irq = 9, .cpu_count = 1 };
 	static const struct e820_row hole = { 0xa0000, 0x60000, E820_RESERVED };
 	static u8 *low, *high;
 	u8 made[MADE_MAX];
 	const u8 initrd[300] = { 1 };
-	const struct image_module modules[] = { { initrd, sizeof(initrd), "argument" } };
+	const struct image_module modules[] = { { initrd, sizeof(initrd),
+						  size && data[0] & 16 ? "argument" : NULL } };
 	struct image_request request = { .name = "k",
 					 .cmdline = "a b",
 					 .modules = modules,

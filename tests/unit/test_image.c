@@ -380,6 +380,9 @@ static void test_requests_that_cannot_be_met_are_refused(void **state)
 	f.request.module_count = IMAGE_MODULES_MAX + 1;
 	assert_refused("found 17 modules, expected at most 16");
 	f.request.module_count = 1;
+	f.modules[0].argument = "";
+	assert_refused("found a boot module, expected none for a Linux bzImage, which takes an initrd");
+	f.modules[0].argument = NULL;
 	f.modules[0].size = 0;
 	assert_refused("module 0 (initrd = 0) is empty: found 0 bytes, expected a file");
 	f.modules[0].size = FIXTURE_RAM;
