@@ -277,6 +277,8 @@ enum insn_result insn_decode(struct insn *out, const u8 *bytes, unsigned availab
 	out->memory_size = size;
 	if (unlikely(flags & MEMORY_SIZE))
 		out->memory_size = memory_size(flags);
+	if (unlikely(flags & MEM64)) /* CMPXCHG8B, to which 66 means nothing */
+		out->operand_size = 8;
 
 	if (likely(entry.kind <= E_)) {
 		u8 reg = (modrm >> 3 & 7) | (rex & 4) << 1;

@@ -59,7 +59,7 @@ struct insn {
 	u8 length;	 /* 1..15 */
 	u8 access;	 /* INSN_READS | INSN_WRITES */
 	u8 operand_size; /* bytes: 1, 2, 4, 8; of the register operand and of the operation */
-	u8 memory_size; /* bytes: differs from operand_size for MOVZX, MOVSX, CMPXCHG8B (8); 0 for INSN_NOP */
+	u8 memory_size;	 /* bytes: differs from operand_size for MOVZX and MOVSX; 0 for INSN_NOP */
 	u8 address_size; /* bytes: 2, 4, 8 */
 	u8 segment;	 /* of the memory operand (string: of rSI), override or default applied */
 	u8 reg;		 /* register operand, 0..15 or INSN_HIGH_BYTE + 0..3 */

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Every encoding form that arch/decode.c supports in 64-bit mode, as bytes to be executed: on the host natively and by the
- * emulator (tests/unit/test_emulate.c), on the target by a tiny guest on RAM and on a device page. Both ways must leave
+ * emulator (tests/unit/test_emulate_native.c), on the target by a tiny guest on RAM and on a device page. Both ways must leave
  * the same registers, flags and memory.
  *
  * The registers that a form relies on; all others (RAX, RBX, RBP, R8..R15, flags but DF, memory) are free to be random:
  *   RDI = INSN_FORMS_OPERAND + 0x40   RSI = INSN_FORMS_RAM + 0x40   RCX = 3   RDX = 77   RSP = not to be touched
  * The code stands at INSN_FORMS_CODE, since some forms address relative to RIP or absolutely. No form reaches out of
- * the first 256 bytes of a page.
+ * the first 256 bytes of a page. Of strings either page may be the device.
  */
 #ifndef TESTS_TARGET_INSN_FORMS_H
 #define TESTS_TARGET_INSN_FORMS_H
@@ -72,6 +72,7 @@ struct insn_form_entry {
 #define FORMS_EXTEND(name, opcode)									\
 	FORM(name " bx, b [rdi]", 0x66, 0x0f, opcode, RDI_RBX), FORM(name " ebx, b [rdi]", 0x0f, opcode, RDI_RBX), \
 	FORM(name " rbx, b [rdi]", 0x48, 0x0f, opcode, RDI_RBX),					\
+	FORM(name " bx, w [rdi]", 0x66, 0x0f, (opcode) + 1, RDI_RBX),					\
 	FORM(name " ebx, w [rdi]", 0x0f, (opcode) + 1, RDI_RBX), FORM(name " r9, w [rdi]", 0x4c, 0x0f, (opcode) + 1, RDI_R9)
 #define FORMS_BIT(name, opcode, digit)									\
 	FORM(name " w [rdi], dx", 0x66, 0x0f, opcode, 0x17), FORM(name " d [rdi], edx", 0x0f, opcode, 0x17),	\

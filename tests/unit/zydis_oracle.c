@@ -241,7 +241,7 @@ static void check_supported(struct sample *sample)
 		}
 	}
 	EXPECT(memories, 1);
-	if (insn->op != INSN_NOP && insn->op != INSN_CMPXCHG8B && insn->form != INSN_REG_RM)
+	if (insn->op != INSN_NOP && insn->form != INSN_REG_RM)
 		EXPECT(insn->operand_size, insn->memory_size);
 }
 
