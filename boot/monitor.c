@@ -285,14 +285,16 @@ static void host_interrupt(void *owner, u8 vector)
 
 static bool hypercall(void *owner, struct vcpu *vcpu)
 {
+	struct monitor *monitor = owner;
 	const u64 *gpr = vcpu_gpr(vcpu);
-	static struct log_rate rate;
 
-	(void)owner;
 	if ((u32)gpr[0] != HYPERCALL_MARK)
 		return false;
-	log_limited(&rate, LOG_INFO, "mark %llu: tsc %llu, %llu exits", (unsigned long long)gpr[3],
-		    (unsigned long long)rdtsc(), (unsigned long long)vcpu_exits_total(vcpu));
+	if (!log_rate_ok(&monitor->marks))
+		return true;
+	log_info("mark %llu: tsc %llu, %llu exits", (unsigned long long)gpr[3], (unsigned long long)rdtsc(),
+		 (unsigned long long)vcpu_exits_total(vcpu));
+	vcpu_print_exits(vcpu, say_line, NULL);
 	return true;
 }
 

@@ -22,6 +22,7 @@ struct monitor {
 	u8 input[MONITOR_INPUT]; /* keys for the guest that its UART has no room for yet */
 	u32 input_first, input_end;
 	u64 input_lost;
+	struct log_rate marks;
 };
 
 void monitor_init(struct monitor *monitor, struct pc *pc, const struct boot *boot);

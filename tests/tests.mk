@@ -92,7 +92,7 @@ unit fuzz lint selftest test: export BUILD := $(BUILD)
 # ---- Measuring --------------------------------------------------------------------------------------------------------------
 # bench_qemu.c is not ours to build: tools/bench-qemu puts it into QEMU.
 BENCH_SRCS  := $(filter-out tests/bench/bench_qemu.c,$(wildcard tests/bench/bench_*.c))
-BENCH_SHARED := $(filter-out tests/bench/bench_%,$(wildcard tests/bench/*.c))
+BENCH_SHARED := $(filter-out tests/bench/bench_% tests/bench/bare_boot.c tests/bench/boot_init.c,$(wildcard tests/bench/*.c))
 BENCHES     := $(addprefix $(BUILD)/,$(BENCH_SRCS:.c=))
 
 $(BUILD)/host/libsluice.a: $(addprefix $(BUILD)/host/,$(HOST_SRCS:.c=.o) $(BENCH_SHARED:.c=.o) tests/unit/host_log.o)
