@@ -479,6 +479,18 @@ static void one_shots_fire_once(void **state)
 	assert_null(rig.queue.first);
 }
 
+static void the_first_tick_comes_after_a_whole_period_at_any_time(void **state)
+{
+	(void)state;
+	go(100000);
+	load(0, 0x34, 1000);
+	rig.rises = 0;
+	go(101000);
+	assert_int_equal(rig.rises, 0);
+	go(101001);
+	assert_int_equal(rig.rises, 1);
+}
+
 static void short_one_shots_are_not_held_back(void **state)
 {
 	(void)state;
@@ -781,6 +793,7 @@ int main(void)
 		cmocka_unit_test_setup(port_61_keeps_four_bits_and_toggles_refresh, setup),
 		cmocka_unit_test_setup(periodic_ticks_are_exact_at_every_rate, setup),
 		cmocka_unit_test_setup(one_shots_fire_once, setup),
+		cmocka_unit_test_setup(the_first_tick_comes_after_a_whole_period_at_any_time, setup),
 		cmocka_unit_test_setup(short_one_shots_are_not_held_back, setup),
 		cmocka_unit_test_setup(modes_6_and_7_are_2_and_3, setup),
 		cmocka_unit_test_setup(unlatched_reads_see_the_new_count, setup),

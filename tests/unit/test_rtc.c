@@ -146,6 +146,14 @@ static void every_day_of_800_years_follows_the_one_before(void **state)
 		assert_int_equal(rtc.ram[MONTH], t.month);
 		assert_int_equal(rtc.ram[CENTURY] * 100 + rtc.ram[YEAR], t.year);
 		assert_int_equal(rtc.ram[HOUR], 12);
+		/* and told as this date, it is the same moment */
+		if (i % 7 == 0) {
+			u64 seconds = rtc.seconds + rig.now - rtc.phase;
+
+			begin(1, &t);
+			assert_true(rtc.seconds == seconds);
+			set(B, 0x06);
+		}
 	}
 }
 
@@ -239,6 +247,9 @@ static void a_running_clock_can_be_written(void **state)
 	set(WEEKDAY, 5);
 	after(86400);
 	assert_int_equal(get(WEEKDAY), 6);
+	set(YEAR, 0x27);
+	assert_int_equal(stamp(), 0x20271123015858);
+	set(YEAR, 0x26);
 	set(CENTURY, 0x19);
 	assert_int_equal(stamp(), 0x19261123015858);
 	assert_int_equal(get(WEEKDAY), 6);
@@ -427,6 +438,24 @@ static void flags_show_without_enables_and_interrupt_when_enabled_later(void **s
 	assert_int_equal(get(C), 0xd0);
 }
 
+static void each_enable_bit_stands_for_its_own_flag(void **state)
+{
+	(void)state;
+	for (unsigned bit = 0; bit < 7; bit++) {
+		setup(NULL);
+		set(A, 0x20);	       /* no periodic rate */
+		set(HOUR_ALARM, 0x24); /* no alarm */
+		set(B, 1 << bit);
+		after(2);
+		assert_int_equal(rig.line, bit == 4);
+		setup(NULL);
+		set(HOUR_ALARM, 0x24);
+		set(B, 0x80 | 1 << bit); /* stands still: no update, no alarm */
+		after(2);
+		assert_int_equal(rig.line, bit == 6);
+	}
+}
+
 static void reset_keeps_time_and_memory(void **state)
 {
 	(void)state;
@@ -473,6 +502,7 @@ int main(void)
 		cmocka_unit_test_setup(alarms_match_what_is_not_dont_care, setup),
 		cmocka_unit_test_setup(alarms_work_in_12_hours_and_binary, setup),
 		cmocka_unit_test_setup(flags_show_without_enables_and_interrupt_when_enabled_later, setup),
+		cmocka_unit_test_setup(each_enable_bit_stands_for_its_own_flag, setup),
 		cmocka_unit_test_setup(reset_keeps_time_and_memory, setup),
 		cmocka_unit_test_setup(status_registers_are_read_only, setup),
 	};

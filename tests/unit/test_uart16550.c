@@ -352,6 +352,10 @@ static void a_full_receiver_refuses_and_asks_again(void **state)
 		assert_int_equal(in(RBR), c);
 	assert_int_equal(in(LSR), 0x60);
 	assert_false(*fix.keys);
+	fix.rooms = 0;
+	uart16550_receive(&fix.uart, 'z');
+	in(RBR);
+	assert_int_equal(fix.rooms, 0); /* nothing was refused */
 }
 
 static void nothing_comes_in_from_outside_in_loopback(void **state)
