@@ -57,4 +57,18 @@ void rig_set_mode(struct rig *rig, enum cpu_mode mode, bool real);
 void rig_place(struct rig *rig, const void *bytes, size_t size);
 enum emulate_outcome rig_run(struct rig *rig, u64 device_offset);
 
+/* Declares a rig with `...` at RIP. */
+#define RIG_OPEN(rig, ...) \
+	struct rig rig;    \
+	rig_open(&rig);    \
+	rig_place(&rig, (const u8[]){ __VA_ARGS__ }, sizeof((const u8[]){ __VA_ARGS__ }))
+
+/* For cmocka. */
+#define RIG_ASSERT_EXCEPTION(rig, vector_, pushes, code)                           \
+	do {                                                                       \
+		assert_int_equal((rig)->emulate.exception.vector, vector_);        \
+		assert_int_equal((rig)->emulate.exception.has_error_code, pushes); \
+		assert_int_equal((rig)->emulate.exception.error_code, code);       \
+	} while (0)
+
 #endif
