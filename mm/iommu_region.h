@@ -12,8 +12,7 @@
 #ifndef MM_IOMMU_REGION_H
 #define MM_IOMMU_REGION_H
 
-#include "mm/access.h"
-#include "mm/region.h"
+#include "mm/space.h"
 
 #define IOMMU_CHAIN_MAX 4
 
@@ -139,6 +138,34 @@ struct iommu_target {
  */
 void iommu_walk(const struct section *section, u64 address, u64 length, enum mem_access access,
 		struct iommu_target *target);
+
+/*
+ * The short way, for what goes well: where `*address` leads for at least one of `*length` bytes (which become as many as go
+ * on there). NULL if anything is in the way; then iommu_walk tells what.
+ */
+static inline const struct section *iommu_follow(const struct section *section, u64 *address, u64 *length,
+						 enum mem_access access)
+{
+	for (unsigned step = 0; step < IOMMU_CHAIN_MAX; step++) {
+		struct iommu_region *iommu = region_to_iommu(section->region);
+		u64 iova = section_offset(section, *address), left;
+		struct iommu_entry entry;
+
+		if (unlikely(section_refuses(section, access) != MEM_OK))
+			return NULL;
+		entry = iommu->ops->translate(iommu, iova, access);
+		if (unlikely((entry.perm & access) != access))
+			return NULL;
+		*address = (entry.translated & ~entry.mask) | (iova & entry.mask);
+		section = flatview_lookup(as_view(iommu->target), *address);
+		left = MIN(entry.mask - (iova & entry.mask), section->last - *address);
+		if (left < *length - 1)
+			*length = left + 1;
+		if (likely(section->kind != SECTION_IOMMU))
+			return section_refuses(section, access) == MEM_OK ? section : NULL;
+	}
+	return NULL;
+}
 
 /* A walk that failed (result is not MEM_OK) was meant: its last region's `fault` hears of it. */
 void iommu_tell(const struct iommu_target *target, enum mem_access access);

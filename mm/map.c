@@ -161,15 +161,14 @@ static enum mem_result map_bounced(struct map_client *client, struct mem_mapping
 	return MEM_OK;
 }
 
-/* A mapping of what the walk (of no steps, if no IOMMU is in the way) ended at. */
-static enum mem_result map_target(struct map_client *client, const struct iommu_target *target, u64 length,
-				  struct mem_mapping *mapping)
+static enum mem_result map_section(struct map_client *client, const struct address_space *as,
+				   const struct section *section, u64 address, u64 length,
+				   struct mem_mapping *mapping)
 {
-	const struct section *section = target->section;
-	u64 at = target->address - section->first;
+	u64 at = address - section->first;
 
-	mapping->as = target->as;
-	mapping->address = target->address;
+	mapping->as = as;
+	mapping->address = address;
 	mapping->length = length;
 	if (!is_direct(section, mapping->access))
 		return map_bounced(client, mapping);
@@ -206,7 +205,7 @@ static enum mem_result map_iommu(const struct section *section, struct map_clien
 		got = target.length < length && is_direct(target.section, access)
 			      ? extend(section, address, length, access, &target)
 			      : target.length;
-		result = map_target(client, &target, got, mapping);
+		result = map_section(client, target.as, target.section, target.address, got, mapping);
 		if (result != MEM_OK || link_steps(mapping, &target))
 			return result;
 		/* Invalidated meanwhile, by another CPU or by what a bounced device did when it was read: once more. */
@@ -229,9 +228,8 @@ enum mem_result as_map(const struct address_space *as, struct map_client *client
 	if (unlikely(result != MEM_OK))
 		return result;
 	if (section->kind != SECTION_IOMMU) {
-		struct iommu_target target = { .as = as, .section = section, .address = address };
-
-		result = map_target(client, &target, section_clip(section, address, length), mapping);
+		result = map_section(client, as, section, address, section_clip(section, address, length),
+				     mapping);
 	} else {
 		result = map_iommu(section, client, address, length, access, mapping);
 	}

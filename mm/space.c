@@ -217,29 +217,47 @@ static enum mem_result move(const struct transfer *transfer, const struct sectio
 	return MEM_OK;
 }
 
+static enum mem_result part_refused(const struct transfer *transfer, const struct section *section,
+				    u8 *buffer, u64 length, enum mem_result result)
+{
+	fill_failed(transfer, section, buffer, length);
+	return result;
+}
+
+/* What the short way did not manage; it may be possible by now. */
+static enum mem_result part_walked(const struct transfer *transfer, const struct section *section,
+				   u64 address, u8 *buffer, u64 *length, u64 *done)
+{
+	struct iommu_target target;
+
+	iommu_walk(section, address, *length, transfer->access, &target);
+	*length = target.length;
+	if (target.result == MEM_OK)
+		return move(transfer, target.section, target.address, buffer, *length, done);
+	iommu_tell(&target, transfer->access);
+	return part_refused(transfer, NULL, buffer, *length, target.result);
+}
+
 /* As much as goes on in one section and through one translation: *length becomes that. */
 static enum mem_result part(const struct transfer *transfer, const struct section *section, u64 address,
 			    u8 *buffer, u64 *length, u64 *done)
 {
 	enum mem_result result = section_refuses(section, transfer->access);
-	struct iommu_target target;
+	const struct section *there = section;
+	u64 asked = section_clip(section, address, *length), to = address;
 
-	*length = section_clip(section, address, *length);
 	*done = 0;
-	if (result != MEM_OK) {
-		fill_failed(transfer, section, buffer, *length);
-		return result;
+	*length = asked;
+	if (unlikely(result != MEM_OK))
+		return part_refused(transfer, section, buffer, asked, result);
+	if (section->kind == SECTION_IOMMU) {
+		there = iommu_follow(section, &to, length, transfer->access);
+		if (unlikely(!there)) {
+			*length = asked;
+			return part_walked(transfer, section, address, buffer, length, done);
+		}
 	}
-	if (section->kind != SECTION_IOMMU)
-		return move(transfer, section, address, buffer, *length, done);
-	iommu_walk(section, address, *length, transfer->access, &target);
-	*length = target.length;
-	if (target.result != MEM_OK) {
-		fill_failed(transfer, NULL, buffer, *length);
-		iommu_tell(&target, transfer->access);
-		return target.result;
-	}
-	return move(transfer, target.section, target.address, buffer, *length, done);
+	return move(transfer, there, to, buffer, *length, done);
 }
 
 /* ---- transfers ---------------------------------------------------------------------------------------------- */
@@ -249,14 +267,17 @@ static enum mem_result run(const struct transfer *transfer, const struct address
 {
 	/* One view for all of it: a device that changes the map takes effect on the next transfer. */
 	const struct flatview *view = as_view(as);
+	const struct section *section = flatview_lookup(view, address);
 	enum mem_result result = MEM_OK;
 	u64 good = 0;
 
 	while (length) {
 		u64 size = length, moved;
-		enum mem_result now =
-			part(transfer, flatview_lookup(view, address), address, buffer, &size, &moved);
+		enum mem_result now;
 
+		if (address > section->last || unlikely(address < section->first))
+			section = flatview_lookup(view, address);
+		now = part(transfer, section, address, buffer, &size, &moved);
 		good += result == MEM_OK ? moved : 0;
 		result |= now;
 		buffer += transfer->fill ? 0 : size;
@@ -273,21 +294,49 @@ static enum mem_result run(const struct transfer *transfer, const struct address
 	return result;
 }
 
-/* The way of nearly all transfers: RAM, within one section. */
-static inline bool read_direct(const struct section *section, u64 address, void *buffer, u64 length)
+/*
+ * The short way for a transfer that is one part: RAM within a section, or one access that the ops take as it is.
+ */
+static inline bool read_short(const struct section *section, u64 address, void *buffer, u64 length,
+			      enum mem_result *result)
 {
-	if (!(section->flags & SECTION_READ_DIRECT) || section->last - address < length - 1)
+	u64 at = address - section->first, value;
+
+	if (section->last - address < length - 1)
 		return false;
-	copy_in(buffer, section->host + (address - section->first), length);
+	if (likely(section->flags & SECTION_READ_DIRECT)) {
+		copy_in(buffer, section->host + at, length);
+		*result = MEM_OK;
+		return true;
+	}
+	/* read_sizes has no bit above 8: what passes is one of 1, 2, 4, 8. */
+	at += section->offset;
+	if (length > 8 || length & (length - 1) || !(section->read_sizes & length) || at & (length - 1))
+		return false;
+	*result = section->ops->read(section->device, at, (unsigned)length, &value);
+	value = *result == MEM_OK ? value : ~0ull;
+	copy_in(buffer, (const u8 *)&value, length);
 	return true;
 }
 
-static inline bool write_direct(const struct section *section, u64 address, const void *buffer, u64 length)
+static inline bool write_short(const struct section *section, u64 address, const void *buffer, u64 length,
+			       enum mem_result *result)
 {
-	if (!(section->flags & SECTION_WRITE_DIRECT) || section->last - address < length - 1)
+	u64 at = address - section->first, value = 0;
+
+	if (section->last - address < length - 1)
 		return false;
-	copy_out(section->host + (address - section->first), buffer, length);
-	mark_written(section, address - section->first, length);
+	if (likely(section->flags & SECTION_WRITE_DIRECT)) {
+		copy_out(section->host + at, buffer, length);
+		mark_written(section, at, length);
+		*result = MEM_OK;
+		return true;
+	}
+	at += section->offset;
+	if (length > 8 || length & (length - 1) || !(section->write_sizes & length) || at & (length - 1))
+		return false;
+	copy_out((u8 *)&value, buffer, length);
+	*result = section->ops->write(section->device, at, (unsigned)length, value);
 	return true;
 }
 
@@ -303,34 +352,46 @@ enum mem_result as_write_done(const struct address_space *as, u64 address, const
 }
 
 /* No bytes: length - 1 wraps and no section is that long, except one of 2^64; that one is not asked. */
+static inline enum mem_result read_from(const struct address_space *as, const struct section *section,
+					u64 address, void *buffer, u64 length)
+{
+	enum mem_result result;
+
+	if (likely(length) && read_short(section, address, buffer, length, &result))
+		return result;
+	return as_read_done(as, address, buffer, length, NULL);
+}
+
+static inline enum mem_result write_to(const struct address_space *as, const struct section *section,
+				       u64 address, const void *buffer, u64 length)
+{
+	enum mem_result result;
+
+	if (likely(length) && write_short(section, address, buffer, length, &result))
+		return result;
+	return as_write_done(as, address, buffer, length, NULL);
+}
+
 enum mem_result as_read(const struct address_space *as, u64 address, void *buffer, u64 length)
 {
-	if (likely(length) && read_direct(flatview_lookup(as_view(as), address), address, buffer, length))
-		return MEM_OK;
-	return as_read_done(as, address, buffer, length, NULL);
+	return read_from(as, flatview_lookup(as_view(as), address), address, buffer, length);
 }
 
 enum mem_result as_write(const struct address_space *as, u64 address, const void *buffer, u64 length)
 {
-	if (likely(length) && write_direct(flatview_lookup(as_view(as), address), address, buffer, length))
-		return MEM_OK;
-	return as_write_done(as, address, buffer, length, NULL);
+	return write_to(as, flatview_lookup(as_view(as), address), address, buffer, length);
 }
 
 enum mem_result as_read_cached(const struct address_space *as, struct section_cache *cache, u64 address,
 			       void *buffer, u64 length)
 {
-	if (likely(length) && read_direct(as_lookup(as, cache, address), address, buffer, length))
-		return MEM_OK;
-	return as_read_done(as, address, buffer, length, NULL);
+	return read_from(as, as_lookup(as, cache, address), address, buffer, length);
 }
 
 enum mem_result as_write_cached(const struct address_space *as, struct section_cache *cache, u64 address,
 				const void *buffer, u64 length)
 {
-	if (likely(length) && write_direct(as_lookup(as, cache, address), address, buffer, length))
-		return MEM_OK;
-	return as_write_done(as, address, buffer, length, NULL);
+	return write_to(as, as_lookup(as, cache, address), address, buffer, length);
 }
 
 enum mem_result as_fill(const struct address_space *as, u64 address, u8 byte, u64 length)
@@ -388,13 +449,13 @@ static enum mem_result access_slow(const struct address_space *as, const struct 
 				   unsigned size, u8 *bytes, enum mem_access access)
 {
 	if (section_clip(section, address, size) == size && section_refuses(section, access) == MEM_OK) {
-		struct iommu_target target;
+		u64 to = address, length = size;
 
 		if (section->kind != SECTION_IOMMU)
 			return access_section(section, address, size, bytes, access);
-		iommu_walk(section, address, size, access, &target);
-		if (target.result == MEM_OK && target.length == size)
-			return access_section(target.section, target.address, size, bytes, access);
+		section = iommu_follow(section, &to, &length, access);
+		if (section && length == size)
+			return access_section(section, to, size, bytes, access);
 	}
 	/* Split at an edge, or refused, in whole or in part. */
 	return run(&(struct transfer){ .access = access }, as, address, bytes, size, NULL);

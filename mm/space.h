@@ -200,32 +200,35 @@ static inline enum mem_result as_store(const struct address_space *as, struct se
 }
 
 /* Numbers in a stated order, for those who keep no cache: as_load_le16(as, address, &value) .. as_store_be64. */
-#define AS_ACCESSORS(order, endian, bits)                                                                  \
-	static inline enum mem_result as_load_##order##bits(const struct address_space *as, u64 address,   \
-							    u##bits *v)                                    \
-	{                                                                                                  \
-		u64 wide;                                                                                  \
-		enum mem_result result = as_load_slow(as, flatview_lookup(as_view(as), address), address,  \
-						      bits / 8, endian, &wide);                            \
-                                                                                                           \
-		*v = (u##bits)wide;                                                                        \
-		return result;                                                                             \
-	}                                                                                                  \
-	static inline enum mem_result as_store_##order##bits(const struct address_space *as, u64 address,  \
-							     u##bits v)                                    \
-	{                                                                                                  \
-		return as_store_slow(as, flatview_lookup(as_view(as), address), address, bits / 8, endian, \
-				     v);                                                                   \
+#define AS_ACCESSORS(order, in_order, bits)                                                               \
+	static inline enum mem_result as_load_##order##bits(const struct address_space *as, u64 address,  \
+							    u##bits *v)                                   \
+	{                                                                                                 \
+		struct section_cache none = { 0 };                                                        \
+		u64 wide;                                                                                 \
+		enum mem_result result = as_load(as, &none, address, bits / 8, &wide);                    \
+                                                                                                          \
+		*v = (u##bits)in_order(wide, bits);                                                       \
+		return result;                                                                            \
+	}                                                                                                 \
+	static inline enum mem_result as_store_##order##bits(const struct address_space *as, u64 address, \
+							     u##bits v)                                   \
+	{                                                                                                 \
+		struct section_cache none = { 0 };                                                        \
+                                                                                                          \
+		return as_store(as, &none, address, bits / 8, in_order((u64)v, bits));                    \
 	}
 
-AS_ACCESSORS(le, MEM_LITTLE_ENDIAN, 8)
-AS_ACCESSORS(le, MEM_LITTLE_ENDIAN, 16)
-AS_ACCESSORS(le, MEM_LITTLE_ENDIAN, 32)
-AS_ACCESSORS(le, MEM_LITTLE_ENDIAN, 64)
-AS_ACCESSORS(be, MEM_BIG_ENDIAN, 8)
-AS_ACCESSORS(be, MEM_BIG_ENDIAN, 16)
-AS_ACCESSORS(be, MEM_BIG_ENDIAN, 32)
-AS_ACCESSORS(be, MEM_BIG_ENDIAN, 64)
+#define AS_SAME(value, bits)	(value)
+#define AS_SWAPPED(value, bits) (__builtin_bswap64(value) >> (64 - (bits)))
+AS_ACCESSORS(le, AS_SAME, 8)
+AS_ACCESSORS(le, AS_SAME, 16)
+AS_ACCESSORS(le, AS_SAME, 32)
+AS_ACCESSORS(le, AS_SAME, 64)
+AS_ACCESSORS(be, AS_SWAPPED, 8)
+AS_ACCESSORS(be, AS_SWAPPED, 16)
+AS_ACCESSORS(be, AS_SWAPPED, 32)
+AS_ACCESSORS(be, AS_SWAPPED, 64)
 
 /* ---- what it costs ------------------------------------------------------------------------------------------ */
 
