@@ -223,6 +223,23 @@ static bool ram_violation(struct vcpu *vcpu, const struct section *section, u64 
 	return true;
 }
 
+/*
+ * An event was on its way into the guest, and its gate, task state or stack is in no memory. The instruction at RIP did not
+ * make the access, so there is nothing that could be carried out instead of the processor's.
+ */
+void vcpu_refuse_delivery(struct vcpu *vcpu)
+{
+	u64 gpa = vmread(VMCS_GUEST_PHYSICAL_ADDRESS), page = ALIGN_DOWN(gpa, PAGE_SIZE);
+	u64 qualification = vmread(VMCS_EXIT_QUALIFICATION);
+	const struct section *section = flatview_lookup(as_view(vcpu->vm->config.memory), gpa);
+
+	if (!(qualification & EPT_LINEAR_VALID) || !(qualification & EPT_FINAL) ||
+	    (section->kind == SECTION_RAM && page >= section->first && (page | PAGE_MASK) <= section->last))
+		return;
+	vm_fault(vcpu->vm, "delivers an event through '%s' at gpa 0x%llx, rip 0x%llx", section_name(section),
+		 (unsigned long long)gpa, (unsigned long long)vmread(VMCS_GUEST_RIP));
+}
+
 void ept_violation(struct vcpu *vcpu, u64 gpa)
 {
 	u64 qualification = vmread(VMCS_EXIT_QUALIFICATION);

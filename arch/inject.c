@@ -61,9 +61,14 @@ void inject_exception(struct vcpu *vcpu, u8 vector, bool has_error_code, u32 err
 	vcpu->todo |= TODO_EVENT;
 }
 
-/* A single step ends with the instruction that was carried out for the guest, as with any other. */
-void inject_single_step(struct vcpu *vcpu)
+/* RF holds for one instruction; a single step ends with an instruction that was carried out for the guest as with any other. */
+void inject_after_step(struct vcpu *vcpu)
 {
+	u64 rflags = vmread(VMCS_GUEST_RFLAGS);
+
+	vmwrite(VMCS_GUEST_RFLAGS, rflags & ~RFLAGS_RF);
+	if (!(rflags & RFLAGS_TF))
+		return;
 	write_dr6(read_dr6() | BIT(14));
 	inject_exception(vcpu, VECTOR_DB, false, 0);
 }
@@ -79,6 +84,8 @@ void inject_again(struct vcpu *vcpu, u32 vectoring)
 	if (INTERRUPTION_TYPE(vectoring) == INTERRUPTION_NMI)
 		vmwrite(VMCS_GUEST_INTERRUPTIBILITY, vmread(VMCS_GUEST_INTERRUPTIBILITY) & ~BLOCKING_BY_NMI);
 	vcpu->todo |= TODO_EVENT;
+	if (vcpu->exit_reason == REASON_EPT_VIOLATION)
+		vcpu_refuse_delivery(vcpu);
 }
 
 static void set_primary(struct vcpu *vcpu, u32 bit, bool on)
@@ -149,7 +156,8 @@ void inject_pending(struct vcpu *vcpu)
 	if (event.info) {
 		enter_with(&event);
 		wake();
-	} else if (vcpu->apicv && (vmread(VMCS_GUEST_RFLAGS) & RFLAGS_IF) && lapic_pending(&vcpu->lapic) >= 0) {
+	} else if (vcpu->apicv && (vmread(VMCS_GUEST_RFLAGS) & RFLAGS_IF) &&
+		   lapic_pending(&vcpu->lapic) >= 0) {
 		/* The processor delivers it right after the entry; Bochs 2.7 only to a vCPU that is not halted. */
 		wake();
 	}

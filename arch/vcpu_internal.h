@@ -108,8 +108,8 @@ static inline u64 vcpu_next_deadline(const struct vcpu *vcpu)
 enum cpu_mode vcpu_cpu_mode(struct vcpu *vcpu);
 void vcpu_load_paging(struct vcpu *vcpu);
 
-/* inject.c: a single step over an instruction that was carried out for the guest. */
-void inject_single_step(struct vcpu *vcpu);
+/* inject.c: RFLAGS.RF and TF at the end of an instruction that was carried out for the guest. */
+void inject_after_step(struct vcpu *vcpu);
 
 /* To `rip`, with all that finishing an instruction means (interrupt shadow, single-step). */
 static inline void vcpu_finish_instruction(struct vcpu *vcpu, u64 rip)
@@ -118,8 +118,8 @@ static inline void vcpu_finish_instruction(struct vcpu *vcpu, u64 rip)
 	u32 blocking = vmread(VMCS_GUEST_INTERRUPTIBILITY);
 	if (unlikely(blocking & (BLOCKING_BY_STI | BLOCKING_BY_MOV_SS)))
 		vmwrite(VMCS_GUEST_INTERRUPTIBILITY, blocking & ~(BLOCKING_BY_STI | BLOCKING_BY_MOV_SS));
-	if (unlikely(vmread(VMCS_GUEST_RFLAGS) & RFLAGS_TF))
-		inject_single_step(vcpu);
+	if (unlikely(vmread(VMCS_GUEST_RFLAGS) & (RFLAGS_TF | RFLAGS_RF)))
+		inject_after_step(vcpu);
 }
 
 /* Past the instruction that exited; its length is in the VMCS. */
@@ -173,6 +173,8 @@ void ept_violation(struct vcpu *vcpu, u64 gpa);
 extern const struct emulate_ops vcpu_emulate_ops;
 void vcpu_emulate_access(struct vcpu *vcpu, u64 gpa, unsigned access);
 void vcpu_emulate_port_string(struct vcpu *vcpu);
+/* After an EPT violation that interrupted the delivery of an event: stops the guest unless it was RAM. */
+void vcpu_refuse_delivery(struct vcpu *vcpu);
 /* An access ended with `result`: does the policy for unclaimed addresses let the instruction complete? */
 bool vcpu_settle_unclaimed(struct vcpu *vcpu, const struct address_space *as, u64 address,
 			   enum mem_result result);

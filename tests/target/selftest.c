@@ -9,9 +9,10 @@
 
 #define LINE 256
 
-extern const struct selftest_group test_run, test_unclaimed, test_bad_input;
+extern const struct selftest_group test_run, test_unclaimed, test_faults, test_bad_input;
 
-static const struct selftest_group *const groups[] = { &test_run, &test_unclaimed, &test_bad_input };
+static const struct selftest_group *const groups[] = { &test_run, &test_unclaimed, &test_faults,
+						       &test_bad_input };
 
 static void say(const char *format, va_list arguments, const char *before)
 {
