@@ -15,7 +15,11 @@ static const struct config_word words_level[] = {
 	{ "error", LOG_ERROR }, { "warn", LOG_WARN }, { "info", LOG_INFO }, { "debug", LOG_DEBUG }, { 0 }
 };
 static const struct config_word words_guest_end[] = {
-	{ "stop", CONFIG_STOP }, { "reset", CONFIG_RESET }, { "poweroff", CONFIG_POWEROFF }, { 0 }
+	{ "stop", CONFIG_STOP },
+	{ "restart", CONFIG_RESTART },
+	{ "reset", CONFIG_RESET },
+	{ "poweroff", CONFIG_POWEROFF },
+	{ 0 }
 };
 static const struct config_word words_panic[] = {
 	{ "halt", CONFIG_STOP }, { "reset", CONFIG_RESET }, { "poweroff", CONFIG_POWEROFF }, { 0 }
@@ -59,7 +63,7 @@ static const struct config_key config_keys[] = {
 	  .text = "the edu PCI device" },
 	{ "on-guest-poweroff", config_take_word, FIELD(on_guest_poweroff), .value = "poweroff",
 	  .words = words_guest_end, .text = "what follows when the guest switches off" },
-	{ "on-guest-reset", config_take_word, FIELD(on_guest_reset), .value = "reset",
+	{ "on-guest-reset", config_take_word, FIELD(on_guest_reset), .value = "restart",
 	  .words = words_guest_end, .text = "what follows when the guest resets" },
 	{ "on-guest-fault", config_take_word, FIELD(on_guest_fault), .value = "stop",
 	  .words = words_guest_end, .text = "what follows when the guest cannot go on" },

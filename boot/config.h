@@ -21,6 +21,7 @@
 /* What to do when a guest, or the hypervisor, has come to an end. */
 enum config_action {
 	CONFIG_STOP,	 /* guest: stay in the hypervisor console; hypervisor: halt */
+	CONFIG_RESTART,	 /* guest: from its beginning, as after a reset of its machine */
 	CONFIG_RESET,	 /* the machine */
 	CONFIG_POWEROFF, /* the machine */
 };

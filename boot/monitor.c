@@ -118,18 +118,29 @@ static void command_nmi(struct monitor *monitor, const char *argument)
 	vcpu_inject_nmi(monitor->pc->vm.vcpu);
 }
 
+static void leave(struct monitor *monitor, enum config_action next)
+{
+	monitor->leave = true;
+	monitor->next = next;
+	vm_stop(&monitor->pc->vm, VM_QUIT);
+}
+
+static void command_restart(struct monitor *monitor, const char *argument)
+{
+	(void)argument;
+	leave(monitor, CONFIG_RESTART);
+}
+
 static void command_reset(struct monitor *monitor, const char *argument)
 {
 	(void)argument;
-	monitor->reset = true;
-	vm_stop(&monitor->pc->vm, VM_QUIT);
+	leave(monitor, CONFIG_RESET);
 }
 
 static void command_quit(struct monitor *monitor, const char *argument)
 {
 	(void)argument;
-	monitor->quit = true;
-	vm_stop(&monitor->pc->vm, VM_QUIT);
+	leave(monitor, CONFIG_POWEROFF);
 }
 
 static void command_help(struct monitor *monitor, const char *argument);
@@ -146,6 +157,7 @@ static const struct {
 	{ "regs", "the guest's registers", command_regs },
 	{ "log", "what the hypervisor has said", command_log },
 	{ "nmi", "a non-maskable interrupt for the guest", command_nmi },
+	{ "restart", "start the guest from its beginning", command_restart },
 	{ "reset", "reset the machine", command_reset },
 	{ "quit", "end the guest and switch the machine off", command_quit },
 	{ "help", "this list; an empty line goes back to the guest", command_help },
@@ -191,7 +203,7 @@ static void prompt_key(struct monitor *monitor, u8 key)
 		monitor->used = 0;
 		if (!empty)
 			run_command(monitor);
-		if (monitor->quit || monitor->reset)
+		if (monitor->leave)
 			return;
 		if (empty && !monitor->stopped)
 			close_prompt(monitor);
@@ -326,14 +338,14 @@ void monitor_post_mortem(struct monitor *monitor)
 	say("\n");
 }
 
-bool monitor_stay(struct monitor *monitor)
+enum config_action monitor_stay(struct monitor *monitor)
 {
 	monitor->stopped = true;
 	monitor->open = true;
 	monitor->used = 0;
 	say("the guest is gone; 'help' lists what can be looked at, 'quit' ends\n");
 	say(PROMPT + 2);
-	while (!monitor->quit && !monitor->reset) {
+	while (!monitor->leave) {
 		serial_poll();
 		monitor_service(monitor);
 		if (serial_irq() == SERIAL_NO_IRQ)
@@ -341,5 +353,5 @@ bool monitor_stay(struct monitor *monitor)
 		else
 			sti_hlt_cli();
 	}
-	return monitor->quit;
+	return monitor->next;
 }

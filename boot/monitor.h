@@ -16,7 +16,8 @@ struct monitor {
 	struct pc *pc;
 	const struct boot *boot;
 	bool open, stopped; /* a prompt is shown; there is no guest any more */
-	bool quit, reset;
+	bool leave;	    /* `next` was commanded */
+	enum config_action next;
 	char line[MONITOR_LINE];
 	unsigned used;
 	u8 input[MONITOR_INPUT]; /* keys for the guest that its UART has no room for yet */
@@ -36,7 +37,7 @@ void monitor_service(struct monitor *monitor);
 /* What is known about a guest that cannot go on. */
 void monitor_post_mortem(struct monitor *monitor);
 
-/* The guest has stopped: the prompt stays until `quit` or `reset`; false for the latter. */
-bool monitor_stay(struct monitor *monitor);
+/* The guest has stopped: the prompt stays until a command says what follows. */
+enum config_action monitor_stay(struct monitor *monitor);
 
 #endif

@@ -38,33 +38,52 @@ static _Noreturn void finish(enum config_action action, unsigned status)
 	host_poweroff(status);
 }
 
-static _Noreturn void ended(struct monitor *monitor, enum vm_stop why)
+/* Says why the guest came to its end. Returns what the configuration wants to follow. */
+static enum config_action told_end(struct monitor *monitor, enum vm_stop why)
 {
 	const struct config *config = monitor->boot->config;
-	enum config_action action = CONFIG_POWEROFF;
-	unsigned status = 0;
 
 	switch (why) {
 	case VM_POWERED_OFF:
 		log_info("guest powered off after %llu exits",
 			 (unsigned long long)vcpu_exits_total(monitor->pc->vm.vcpu));
-		action = config->on_guest_poweroff;
-		break;
+		return config->on_guest_poweroff;
 	case VM_RESET:
 		log_info("guest reset");
-		action = config->on_guest_reset;
-		break;
+		return config->on_guest_reset;
 	case VM_QUIT:
-		finish(monitor->reset ? CONFIG_RESET : CONFIG_POWEROFF, 0);
+		return monitor->next;
 	default:
 		monitor_post_mortem(monitor);
-		action = config->on_guest_fault;
-		status = 1;
-		break;
+		return config->on_guest_fault;
 	}
-	if (action == CONFIG_STOP)
-		finish(monitor_stay(monitor) ? CONFIG_POWEROFF : CONFIG_RESET, status);
-	finish(action, status);
+}
+
+static bool start_guest(struct monitor *monitor)
+{
+	const struct boot *boot = monitor->boot;
+	const struct pc_console console = monitor_console(monitor);
+
+	if (!pc_create(monitor->pc, boot, &console) || !pc_load(monitor->pc, boot))
+		return false;
+	u64 now = rdtsc();
+	log_info("guest entry: tsc %llu, %llu instructions after efi_main without files and clearing; own "
+		 "memory %llu KiB",
+		 (unsigned long long)now, (unsigned long long)(now - boot->tsc_at_entry - boot->tsc_excluded),
+		 (unsigned long long)(boot->own_bytes / KiB));
+	return true;
+}
+
+/* Nothing of the guest is left: it starts from the files, as it did before. */
+static void forget_guest(struct monitor *monitor)
+{
+	const struct boot *boot = monitor->boot;
+
+	pc_destroy(monitor->pc);
+	*monitor->pc = (struct pc){ 0 };
+	for (unsigned i = 0; i < boot->ram_count; i++)
+		clear_qwords((void *)boot->ram[i].address, boot->ram[i].size);
+	monitor_init(monitor, monitor->pc, boot);
 }
 
 static _Noreturn void run_guest(const struct boot *boot)
@@ -77,17 +96,21 @@ static _Noreturn void run_guest(const struct boot *boot)
 		host_poweroff(1);
 	}
 	monitor_init(monitor, pc, boot);
-	const struct pc_console console = monitor_console(monitor);
-	if (!pc_create(pc, boot, &console) || !pc_load(pc, boot))
-		host_poweroff(1);
-	panic_monitor = monitor;
-	panic_hook = report_history;
-	u64 now = rdtsc();
-	log_info("guest entry: tsc %llu, %llu instructions after efi_main without files and clearing; own "
-		 "memory %llu KiB",
-		 (unsigned long long)now, (unsigned long long)(now - boot->tsc_at_entry - boot->tsc_excluded),
-		 (unsigned long long)(boot->own_bytes / KiB));
-	ended(monitor, vcpu_run(pc->vm.vcpu));
+	for (;;) {
+		if (!start_guest(monitor))
+			host_poweroff(1);
+		panic_monitor = monitor;
+		panic_hook = report_history;
+		enum vm_stop why = vcpu_run(pc->vm.vcpu);
+		unsigned status = why == VM_FAULT || why == VM_TRIPLE_FAULT;
+		enum config_action action = told_end(monitor, why);
+		if (action == CONFIG_STOP)
+			action = monitor_stay(monitor);
+		if (action != CONFIG_RESTART)
+			finish(action, status);
+		panic_hook = NULL;
+		forget_guest(monitor);
+	}
 }
 
 _Noreturn void sluice_main(struct boot *boot)

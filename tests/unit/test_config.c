@@ -67,7 +67,7 @@ static void test_defaults_are_those_of_the_manual(void **state)
 	assert_true(config.hugepages);
 	assert_true(config.edu);
 	assert_int_equal(config.on_guest_poweroff, CONFIG_POWEROFF);
-	assert_int_equal(config.on_guest_reset, CONFIG_RESET);
+	assert_int_equal(config.on_guest_reset, CONFIG_RESTART);
 	assert_int_equal(config.on_guest_fault, CONFIG_STOP);
 	assert_int_equal(config.on_panic, CONFIG_STOP);
 	assert_string_equal(error.text, "");
