@@ -21,18 +21,15 @@ void exit_apic_access(struct vcpu *vcpu)
 	vm_fault(vcpu->vm, "%s the local APIC's page at gpa 0x%llx, rip 0x%llx",
 		 type == APIC_LINEAR_FETCH ? "executes from" : "keeps tables or a stack in",
 		 (unsigned long long)gpa, (unsigned long long)vmread(VMCS_GUEST_RIP));
-	return;
 }
 
 /* After the write: RIP is past the instruction, the value is in the page. */
 void exit_apic_write(struct vcpu *vcpu)
 {
 	lapic_apic_write(&vcpu->lapic, vmread(VMCS_EXIT_QUALIFICATION) & 0xff0);
-	return;
 }
 
 void exit_virtualized_eoi(struct vcpu *vcpu)
 {
 	lapic_eoi_induced(&vcpu->lapic, (u8)vmread(VMCS_EXIT_QUALIFICATION));
-	return;
 }

@@ -157,7 +157,6 @@ void exit_cr_access(struct vcpu *vcpu)
 		vcpu_skip_instruction(vcpu);
 	else
 		inject_gp(vcpu);
-	return;
 }
 
 /* XSETBV always exits. The rules are the instruction's (SDM vol. 1, 13.3). */
@@ -176,5 +175,4 @@ void exit_xsetbv(struct vcpu *vcpu)
 	}
 	xsetbv(0, value);
 	vcpu_skip_instruction(vcpu);
-	return;
 }

@@ -40,7 +40,6 @@ void exit_exception(struct vcpu *vcpu)
 		vm_fault(vcpu->vm, "exception %u exited unasked, rip 0x%llx", INTERRUPTION_VECTOR(info),
 			 (unsigned long long)vmread(VMCS_GUEST_RIP));
 	}
-	return;
 }
 
 /*
@@ -55,5 +54,4 @@ void exit_task_switch(struct vcpu *vcpu)
 	vm_fault(vcpu->vm, "hardware task switch by %s to TSS selector 0x%llx, rip 0x%llx: not supported",
 		 source[qualification >> 30 & 3], (unsigned long long)(qualification & 0xffff),
 		 (unsigned long long)vmread(VMCS_GUEST_RIP));
-	return;
 }

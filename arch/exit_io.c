@@ -39,5 +39,4 @@ void exit_io(struct vcpu *vcpu)
 			return;
 	}
 	vcpu_skip_instruction(vcpu);
-	return;
 }

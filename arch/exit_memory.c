@@ -180,7 +180,6 @@ static void finish_emulate(struct vcpu *vcpu, enum emulate_outcome how, u64 rsp,
 	case EMULATE_STOP:
 		break;
 	}
-	return;
 }
 
 void vcpu_emulate_access(struct vcpu *vcpu, u64 gpa, unsigned access)

@@ -261,7 +261,6 @@ void exit_rdmsr(struct vcpu *vcpu)
 	vcpu->gpr[RAX] = (u32)value;
 	vcpu->gpr[RDX] = value >> 32;
 	vcpu_skip_instruction(vcpu);
-	return;
 }
 
 void exit_wrmsr(struct vcpu *vcpu)
@@ -283,7 +282,6 @@ void exit_wrmsr(struct vcpu *vcpu)
 		return;
 	}
 	vcpu_skip_instruction(vcpu);
-	return;
 }
 
 static void fill_low_rows(void)
