@@ -110,7 +110,8 @@ bool vm_find_ram(void *context, u64 gpa, struct guest_window *window)
 	const struct section *section = as_lookup(vcpu->vm->config.memory, &vcpu->memory_cache, gpa);
 	u64 first, size;
 
-	if (!(section->flags & SECTION_READ_DIRECT) || !whole_pages(section, &first, &size) || gpa - first >= size)
+	if (!(section->flags & SECTION_READ_DIRECT) || !whole_pages(section, &first, &size) ||
+	    gpa - first >= size)
 		return false;
 	/* Who asks may write an accessed or dirty bit: rather one page too many in the log than one too few. */
 	if (section->flags & SECTION_DIRTY_LOG) {
