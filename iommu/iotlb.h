@@ -32,7 +32,7 @@ int iotlb_init(struct iotlb *tlb, struct iotlb_entry *entries, u32 count);
 /* False: not there. The entry's permission is the caller's to check: what is not permitted is looked up anew or denied. */
 bool iotlb_lookup(struct iotlb *tlb, u16 domain, u64 iova, struct iommu_entry *entry);
 /* Remembers; does nothing for an entry without permission or with a mask below 4 KiB - 1. Replaces what is there for the page. */
-void iotlb_insert(struct iotlb *tlb, u16 domain, const struct iommu_entry *entry);
+void iotlb_insert(struct iotlb *tlb, u16 domain, const struct iommu_entry *new);
 
 void iotlb_invalidate_all(struct iotlb *tlb);
 void iotlb_invalidate_domain(struct iotlb *tlb, u16 domain);
