@@ -64,14 +64,17 @@ static bool start_guest(struct monitor *monitor)
 	const struct boot *boot = monitor->boot;
 	const struct pc_console console = monitor_console(monitor);
 
-	if (!pc_create(monitor->pc, boot, &console) || !pc_load(monitor->pc, boot))
-		return false;
+	return pc_create(monitor->pc, boot, &console) && pc_load(monitor->pc, boot);
+}
+
+/* What it took from efi_main to here. */
+static void tell_cost(const struct boot *boot)
+{
 	u64 now = rdtsc();
 	log_info("guest entry: tsc %llu, %llu instructions after efi_main without files and clearing; own "
 		 "memory %llu KiB",
 		 (unsigned long long)now, (unsigned long long)(now - boot->tsc_at_entry - boot->tsc_excluded),
 		 (unsigned long long)(boot->own_bytes / KiB));
-	return true;
 }
 
 /* Nothing of the guest is left: it starts from the files, as it did before. */
@@ -96,9 +99,11 @@ static _Noreturn void run_guest(const struct boot *boot)
 		host_poweroff(1);
 	}
 	monitor_init(monitor, pc, boot);
-	for (;;) {
+	for (bool again = false;; again = true) {
 		if (!start_guest(monitor))
 			host_poweroff(1);
+		if (!again)
+			tell_cost(boot);
 		panic_monitor = monitor;
 		panic_hook = report_history;
 		enum vm_stop why = vcpu_run(pc->vm.vcpu);
