@@ -361,6 +361,7 @@ static u32 fill_buckets(const struct build *b, struct octave *octaves, u16 *buck
 	for (unsigned n = 0; n < 64; n++) {
 		u64 start = n ? BIT(n) : 0, last = BITS(n, 0);
 		u32 bits = 0, most = 0, starts;
+		u32 steps = 0;
 		struct octave octave = { 0 };
 
 		while (end + 1 < b->range_count && ranges[end + 1].first <= last)
@@ -368,7 +369,7 @@ static u32 fill_buckets(const struct build *b, struct octave *octaves, u16 *buck
 		starts = end - at;
 		while (bits < n && BIT(bits) < 2ull * starts)
 			bits++;
-		octave.shift = (u8)(n ? n - bits : 1);
+		octave.shift = (u16)(n ? n - bits : 1);
 		octave.base = used - (u32)(start >> octave.shift);
 		for (;; start = last + 1) {
 			u32 begin;
@@ -384,9 +385,10 @@ static u32 fill_buckets(const struct build *b, struct octave *octaves, u16 *buck
 			if (last == BITS(n, 0))
 				break;
 		}
-		while (most >> octave.steps)
-			octave.steps++;
-		*padding = MAX(*padding, 1u << octave.steps);
+		while (most >> steps)
+			steps++;
+		octave.half = (u16)((1u << steps) >> 1);
+		*padding = MAX(*padding, 1u << steps);
 		octaves[n] = octave;
 	}
 	return used;

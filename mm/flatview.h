@@ -64,8 +64,9 @@ static_assert(sizeof(struct section) == 64, "a section is a cache line");
 
 /* Addresses [2^n, 2^(n+1)); the first one holds 0 too. */
 struct octave {
-	u32 base;	 /* + (address >> shift): its bucket, modulo 2^32 */
-	u8 shift, steps; /* log2 of a bucket; halvings that finish the search */
+	u32 base;  /* + (address >> shift): its bucket, modulo 2^32 */
+	u16 shift; /* log2 of a bucket */
+	u16 half; /* what the search for a section begins with: a power of two, 0 if there is nothing to search */
 };
 
 struct flatview {
@@ -92,12 +93,12 @@ void flatview_free(struct flatview *view);
 
 static inline const struct section *flatview_lookup(const struct flatview *view, u64 address)
 {
-	const struct octave *octave = &view->octave[63 - __builtin_clzll(address | 1)];
+	const struct octave *octave = &view->octave[63 ^ __builtin_clzll(address | 1)];
 	const u64 *before = view->before;
 	u32 at = view->bucket[(u32)(address >> octave->shift) + octave->base], below;
 
 	/* 2^steps entries of padding (~0, which is below no address) follow, so no step needs a bound. */
-	for (below = (1u << octave->steps) >> 1; below; below >>= 1)
+	for (below = octave->half; below; below >>= 1)
 		at += before[at + below] < address ? below : 0;
 	return &view->sections[at];
 }
@@ -116,6 +117,14 @@ static inline enum mem_result section_refuses(const struct section *section, enu
 	    (access & MEM_WRITE || !(section->flags & SECTION_READ_DIRECT)))
 		return MEM_ACCESS_ERROR;
 	return MEM_OK;
+}
+
+/* Is each part of the access a plain copy to or from host memory? Such a section refuses nothing of it. */
+static inline bool section_is_direct(const struct section *section, enum mem_access access)
+{
+	static_assert(SECTION_READ_DIRECT == MEM_READ && SECTION_WRITE_DIRECT == MEM_WRITE,
+		      "flags are access bits");
+	return (section->flags & access) == access;
 }
 
 /* Two sections show the same thing at the same place. */

@@ -73,10 +73,11 @@ struct iommu_region {
 	const struct iommu_ops *ops;
 	struct address_space *target; /* fixed for the region's life */
 	struct iommu_notifier *notifiers;
-	struct iommu_link *links; /* mappings that an invalidation must revoke */
-	u64 generation;		  /* grows with every invalidation */
-	u32 lock;		  /* protects `links` */
-	bool fixed;		  /* translations never change: mappings need no link */
+	struct iommu_link *links;   /* mappings that an invalidation must revoke */
+	const struct section *hint; /* iommu_target_section */
+	u64 generation;		    /* grows with every invalidation */
+	u32 lock;		    /* protects `links` */
+	bool fixed;		    /* translations never change: mappings need no link */
 };
 
 /* `fixed`: the translator promises to never invalidate (a static window); mapping through it is cheaper. */
@@ -140,28 +141,48 @@ void iommu_walk(const struct section *section, u64 address, u64 length, enum mem
 		struct iommu_target *target);
 
 /*
+ * A lookup in the target space that tries the section found last: most of a device's traffic goes to one. What is remembered
+ * is just a pointer. If it points into the current view's array it is one of its sections, whichever view it came
+ * from; readers that race for it do no harm.
+ */
+static inline const struct section *iommu_target_section(struct iommu_region *iommu, u64 address)
+{
+	const struct flatview *view = as_view(iommu->target);
+	const struct section *section = __atomic_load_n(&iommu->hint, __ATOMIC_RELAXED);
+
+	if (likely((uintptr_t)section - (uintptr_t)view->sections < view->count * sizeof(*section)) &&
+	    likely(address - section->first <= section->last - section->first))
+		return section;
+	section = flatview_lookup(view, address);
+	__atomic_store_n(&iommu->hint, section, __ATOMIC_RELAXED);
+	return section;
+}
+
+/*
  * The short way, for what goes well: where `*address` leads for at least one of `*length` bytes (which become as many as go
  * on there). NULL if anything is in the way; then iommu_walk tells what.
  */
-static inline const struct section *iommu_follow(const struct section *section, u64 *address, u64 *length,
-						 enum mem_access access)
+static inline __attribute__((always_inline)) const struct section *
+iommu_follow(const struct section *section, u64 *address, u64 *length, enum mem_access access)
 {
 	for (unsigned step = 0; step < IOMMU_CHAIN_MAX; step++) {
 		struct iommu_region *iommu = region_to_iommu(section->region);
 		u64 iova = section_offset(section, *address), left;
 		struct iommu_entry entry;
 
-		if (unlikely(section_refuses(section, access) != MEM_OK))
+		if (unlikely(access & MEM_WRITE && section->flags & SECTION_READONLY))
 			return NULL;
 		entry = iommu->ops->translate(iommu, iova, access);
 		if (unlikely((entry.perm & access) != access))
 			return NULL;
 		*address = (entry.translated & ~entry.mask) | (iova & entry.mask);
-		section = flatview_lookup(as_view(iommu->target), *address);
+		section = iommu_target_section(iommu, *address);
 		left = MIN(entry.mask - (iova & entry.mask), section->last - *address);
 		if (left < *length - 1)
 			*length = left + 1;
-		if (likely(section->kind != SECTION_IOMMU))
+		if (likely(section_is_direct(section, access)))
+			return section;
+		if (section->kind != SECTION_IOMMU)
 			return section_refuses(section, access) == MEM_OK ? section : NULL;
 	}
 	return NULL;

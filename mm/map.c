@@ -105,12 +105,6 @@ static u64 extend(const struct section *section, u64 address, u64 length, enum m
 	return got;
 }
 
-static bool is_direct(const struct section *section, enum mem_access access)
-{
-	return (!(access & MEM_READ) || section->flags & SECTION_READ_DIRECT) &&
-	       (!(access & MEM_WRITE) || section->flags & SECTION_WRITE_DIRECT);
-}
-
 static struct bounce_slot *take_slot(struct map_client *client, struct mem_mapping *mapping)
 {
 	for (unsigned i = 0; i < client->slot_count; i++) {
@@ -170,7 +164,7 @@ static enum mem_result map_section(struct map_client *client, const struct addre
 	mapping->as = as;
 	mapping->address = address;
 	mapping->length = length;
-	if (!is_direct(section, mapping->access))
+	if (!section_is_direct(section, mapping->access))
 		return map_bounced(client, mapping);
 	mapping->host = section->host + at;
 	mapping->region = section->region;
@@ -202,7 +196,7 @@ static enum mem_result map_iommu(const struct section *section, struct map_clien
 			iommu_tell(&target, access);
 			return target.result;
 		}
-		got = target.length < length && is_direct(target.section, access)
+		got = target.length < length && section_is_direct(target.section, access)
 			      ? extend(section, address, length, access, &target)
 			      : target.length;
 		result = map_section(client, target.as, target.section, target.address, got, mapping);

@@ -102,48 +102,63 @@ void as_get_usage(const struct address_space *as, struct as_usage *usage)
 /* ---- one part of a transfer: within one section ------------------------------------------------------------- */
 
 /* memcpy makes no promise about atomicity; descriptors and ring indices need single-copy atomic accesses. */
+static inline bool is_atomic(const u8 *host, u64 length)
+{
+	return !(length & (length - 1)) && IS_ALIGNED((uintptr_t)host, length);
+}
+
 static inline void copy_in(void *to, const u8 *host, u64 length)
 {
-	if (length == 4 && IS_ALIGNED((uintptr_t)host, 4)) {
-		u32 value = __atomic_load_n((const u32 *)host, __ATOMIC_RELAXED);
+	u64 value;
 
-		memcpy(to, &value, 4);
-	} else if (length == 8 && IS_ALIGNED((uintptr_t)host, 8)) {
-		u64 value = __atomic_load_n((const u64 *)host, __ATOMIC_RELAXED);
-
-		memcpy(to, &value, 8);
-	} else if (length == 2 && IS_ALIGNED((uintptr_t)host, 2)) {
-		u16 value = __atomic_load_n((const u16 *)host, __ATOMIC_RELAXED);
-
-		memcpy(to, &value, 2);
-	} else if (length == 1) {
-		*(u8 *)to = __atomic_load_n(host, __ATOMIC_RELAXED);
-	} else {
+	if (length > 8 || !is_atomic(host, length)) {
 		memcpy(to, host, length);
+		return;
+	}
+	/* What is left of `value` is not looked at. */
+	switch (length) {
+	case 8:
+		value = __atomic_load_n((const u64 *)host, __ATOMIC_RELAXED);
+		memcpy(to, &value, 8);
+		break;
+	case 4:
+		value = __atomic_load_n((const u32 *)host, __ATOMIC_RELAXED);
+		memcpy(to, &value, 4);
+		break;
+	case 2:
+		value = __atomic_load_n((const u16 *)host, __ATOMIC_RELAXED);
+		memcpy(to, &value, 2);
+		break;
+	default:
+		*(u8 *)to = __atomic_load_n(host, __ATOMIC_RELAXED);
+		break;
 	}
 }
 
 static inline void copy_out(u8 *host, const void *from, u64 length)
 {
-	if (length == 4 && IS_ALIGNED((uintptr_t)host, 4)) {
-		u32 value;
+	u64 value;
 
-		memcpy(&value, from, 4);
-		__atomic_store_n((u32 *)host, value, __ATOMIC_RELAXED);
-	} else if (length == 8 && IS_ALIGNED((uintptr_t)host, 8)) {
-		u64 value;
-
+	if (length > 8 || !is_atomic(host, length)) {
+		memcpy(host, from, length);
+		return;
+	}
+	switch (length) {
+	case 8:
 		memcpy(&value, from, 8);
 		__atomic_store_n((u64 *)host, value, __ATOMIC_RELAXED);
-	} else if (length == 2 && IS_ALIGNED((uintptr_t)host, 2)) {
-		u16 value;
-
+		break;
+	case 4:
+		memcpy(&value, from, 4);
+		__atomic_store_n((u32 *)host, (u32)value, __ATOMIC_RELAXED);
+		break;
+	case 2:
 		memcpy(&value, from, 2);
-		__atomic_store_n((u16 *)host, value, __ATOMIC_RELAXED);
-	} else if (length == 1) {
+		__atomic_store_n((u16 *)host, (u16)value, __ATOMIC_RELAXED);
+		break;
+	default:
 		__atomic_store_n(host, *(const u8 *)from, __ATOMIC_RELAXED);
-	} else {
-		memcpy(host, from, length);
+		break;
 	}
 }
 
@@ -280,7 +295,8 @@ static enum mem_result run(const struct transfer *transfer, const struct address
 		now = part(transfer, section, address, buffer, &size, &moved);
 		good += result == MEM_OK ? moved : 0;
 		result |= now;
-		buffer += transfer->fill ? 0 : size;
+		if (!transfer->fill) /* has no buffer */
+			buffer += size;
 		address += size;
 		length -= size;
 		if (unlikely(!address) && length) {
@@ -294,49 +310,29 @@ static enum mem_result run(const struct transfer *transfer, const struct address
 	return result;
 }
 
-/*
- * The short way for a transfer that is one part: RAM within a section, or one access that the ops take as it is.
- */
-static inline bool read_short(const struct section *section, u64 address, void *buffer, u64 length,
-			      enum mem_result *result)
+/* One access within the section that the ops take as it is. read_sizes has no bit above 8. */
+static inline bool read_register(const struct section *section, u64 address, void *buffer, u64 length,
+				 enum mem_result *result)
 {
-	u64 at = address - section->first, value;
+	u64 offset = section_offset(section, address), value;
 
-	if (section->last - address < length - 1)
+	if (length & (length - 1) || !(section->read_sizes & length) || offset & (length - 1))
 		return false;
-	if (likely(section->flags & SECTION_READ_DIRECT)) {
-		copy_in(buffer, section->host + at, length);
-		*result = MEM_OK;
-		return true;
-	}
-	/* read_sizes has no bit above 8: what passes is one of 1, 2, 4, 8. */
-	at += section->offset;
-	if (length > 8 || length & (length - 1) || !(section->read_sizes & length) || at & (length - 1))
-		return false;
-	*result = section->ops->read(section->device, at, (unsigned)length, &value);
+	*result = section->ops->read(section->device, offset, (unsigned)length, &value);
 	value = *result == MEM_OK ? value : ~0ull;
-	copy_in(buffer, (const u8 *)&value, length);
+	memcpy(buffer, &value, length);
 	return true;
 }
 
-static inline bool write_short(const struct section *section, u64 address, const void *buffer, u64 length,
-			       enum mem_result *result)
+static inline bool write_register(const struct section *section, u64 address, const void *buffer, u64 length,
+				  enum mem_result *result)
 {
-	u64 at = address - section->first, value = 0;
+	u64 offset = section_offset(section, address), value = 0;
 
-	if (section->last - address < length - 1)
+	if (length & (length - 1) || !(section->write_sizes & length) || offset & (length - 1))
 		return false;
-	if (likely(section->flags & SECTION_WRITE_DIRECT)) {
-		copy_out(section->host + at, buffer, length);
-		mark_written(section, at, length);
-		*result = MEM_OK;
-		return true;
-	}
-	at += section->offset;
-	if (length > 8 || length & (length - 1) || !(section->write_sizes & length) || at & (length - 1))
-		return false;
-	copy_out((u8 *)&value, buffer, length);
-	*result = section->ops->write(section->device, at, (unsigned)length, value);
+	memcpy(&value, buffer, length);
+	*result = section->ops->write(section->device, offset, (unsigned)length, value);
 	return true;
 }
 
@@ -351,25 +347,103 @@ enum mem_result as_write_done(const struct address_space *as, u64 address, const
 	return run(&(struct transfer){ .access = MEM_WRITE }, as, address, (u8 *)buffer, length, done);
 }
 
-/* No bytes: length - 1 wraps and no section is that long, except one of 2^64; that one is not asked. */
+/*
+ * RAM behind an IOMMU, for a transfer within its section: translation by translation, as far as that goes; returns the
+ * bytes that were moved. What is in the way is left to run().
+ */
+static u64 read_iommu(const struct section *section, u64 address, u8 *buffer, u64 length)
+{
+	u64 moved = 0;
+
+	while (moved < length) {
+		u64 to = address + moved, size = length - moved;
+		const struct section *there = iommu_follow(section, &to, &size, MEM_READ);
+
+		if (unlikely(!there) || unlikely(!(there->flags & SECTION_READ_DIRECT)))
+			break;
+		copy_in(buffer + moved, there->host + (to - there->first), size);
+		moved += size;
+	}
+	return moved;
+}
+
+static u64 write_iommu(const struct section *section, u64 address, const u8 *buffer, u64 length)
+{
+	u64 moved = 0;
+
+	while (moved < length) {
+		u64 to = address + moved, size = length - moved;
+		const struct section *there = iommu_follow(section, &to, &size, MEM_WRITE);
+
+		if (unlikely(!there) || unlikely(!(there->flags & SECTION_WRITE_DIRECT)))
+			break;
+		copy_out(there->host + (to - there->first), buffer + moved, size);
+		mark_written(there, to - there->first, size);
+		moved += size;
+	}
+	return moved;
+}
+
+/* What is not RAM within a section: kept apart, so that the short way saves no registers for it. */
+static __attribute__((noinline)) enum mem_result
+read_other(const struct address_space *as, const struct section *section, u64 address, u8 *buffer, u64 length)
+{
+	enum mem_result result;
+	u64 moved = 0;
+
+	if (section->last - address >= length - 1) {
+		if (section->kind == SECTION_IOMMU) {
+			moved = read_iommu(section, address, buffer, length);
+			if (likely(moved == length))
+				return MEM_OK;
+		} else if (read_register(section, address, buffer, length, &result)) {
+			return result;
+		}
+	}
+	return as_read_done(as, address + moved, buffer + moved, length - moved, NULL);
+}
+
+static __attribute__((noinline)) enum mem_result write_other(const struct address_space *as,
+							     const struct section *section, u64 address,
+							     const u8 *buffer, u64 length)
+{
+	enum mem_result result;
+	u64 moved = 0;
+
+	if (section->last - address >= length - 1) {
+		if (section->kind == SECTION_IOMMU) {
+			moved = write_iommu(section, address, buffer, length);
+			if (likely(moved == length))
+				return MEM_OK;
+		} else if (write_register(section, address, buffer, length, &result)) {
+			return result;
+		}
+	}
+	return as_write_done(as, address + moved, buffer + moved, length - moved, NULL);
+}
+
 static inline enum mem_result read_from(const struct address_space *as, const struct section *section,
 					u64 address, void *buffer, u64 length)
 {
-	enum mem_result result;
-
-	if (likely(length) && read_short(section, address, buffer, length, &result))
-		return result;
-	return as_read_done(as, address, buffer, length, NULL);
+	/* No bytes: length - 1 is 2^64 - 1, more than any section but one of 2^64 has behind its start. */
+	if (unlikely(!length))
+		return MEM_OK;
+	if (unlikely(!(section->flags & SECTION_READ_DIRECT) || section->last - address < length - 1))
+		return read_other(as, section, address, buffer, length);
+	copy_in(buffer, section->host + (address - section->first), length);
+	return MEM_OK;
 }
 
 static inline enum mem_result write_to(const struct address_space *as, const struct section *section,
 				       u64 address, const void *buffer, u64 length)
 {
-	enum mem_result result;
-
-	if (likely(length) && write_short(section, address, buffer, length, &result))
-		return result;
-	return as_write_done(as, address, buffer, length, NULL);
+	if (unlikely(!length))
+		return MEM_OK;
+	if (unlikely((section->flags & (SECTION_WRITE_DIRECT | SECTION_DIRTY_LOG)) != SECTION_WRITE_DIRECT ||
+		     section->last - address < length - 1))
+		return write_other(as, section, address, buffer, length);
+	copy_out(section->host + (address - section->first), buffer, length);
+	return MEM_OK;
 }
 
 enum mem_result as_read(const struct address_space *as, u64 address, void *buffer, u64 length)
