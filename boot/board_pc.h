@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The board that a guest runs on: a small PC. Its address maps are the tables in board_pc.c; this is where their rows live,
+ * The board that a guest runs on: a small PC. Its address maps are the tables in board_pc_tables.c; this is where their rows live,
  * and the few lines that connect them.
  */
 #ifndef BOOT_BOARD_PC_H
@@ -22,6 +22,22 @@
 #include "iommu/window.h"
 #include "mm/table.h"
 
+/* Addresses that ACPI tables, guests and the tables have to agree on. */
+#define PC_PCI_MEMORY	   0xc0000000ull
+#define PC_PCI_MEMORY_SIZE (0xfec00000ull - PC_PCI_MEMORY)
+#define PC_PCI_IO	   0x1000
+#define PC_PCI_IO_SIZE	   0xf000
+#define PC_IOAPIC	   0xfec00000ull
+#define PC_FIRMWARE	   0xa0000ull
+#define PC_FIRMWARE_SIZE   (384 * KiB)
+#define PC_PM_PORT	   0x600
+#define PC_SCI_IRQ	   9
+#define PC_IOAPIC_ID	   0
+/* As interrupt remapping will know it: no PCI function has this place. */
+#define PC_IOAPIC_REQUESTER 0xff00
+
+#define PC_EDU_DEVFN PCI_DEVFN(4, 0)
+
 #define PC_EXTENTS_MAX BOOT_EXTENTS_MAX
 /* Guest RAM as images and ACPI tables see it: each piece of a window, less the hole below 1 MiB. */
 #define PC_RANGES_MAX (2 * RAM_PIECES + 1)
@@ -35,7 +51,7 @@ struct pc_console {
 };
 
 struct pc {
-	/* Address maps: the rows of board_pc.c live here. */
+	/* Address maps: the rows of board_pc_tables.c live here. */
 	struct mem_core core;
 	struct region memory_root, port_root, dma_root;
 	struct ram_window ram_low, ram_high;
