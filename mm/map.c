@@ -25,33 +25,41 @@ void map_client_init(struct map_client *client, const char *name, struct bounce_
 
 /* ---- links to the IOMMU regions that the mapping depends on ------------------------------------------------- */
 
-/* False: a translation was invalidated since it was made; what is linked so far must go again. */
+/* False: what was translated in `generation` has been invalidated since; the link must go again. */
+static inline bool link_step(struct mem_mapping *mapping, struct iommu_region *iommu, u64 iova,
+			     u64 generation)
+{
+	struct iommu_link *link = &mapping->links[mapping->link_count], *next;
+	bool current;
+
+	if (iommu->fixed)
+		return true;
+	mapping->link_count++;
+	link->mapping = mapping;
+	link->iommu = iommu;
+	link->first = iova;
+	link->last = iova + (mapping->length - 1);
+	link->link = &iommu->links;
+	spin_lock(&iommu->lock);
+	link->next = next = iommu->links;
+	if (next)
+		next->link = &link->next;
+	iommu->links = link;
+	/* Whoever invalidates counts first and looks at the links then: one of the two sees the other. */
+	current = __atomic_load_n(&iommu->generation, __ATOMIC_SEQ_CST) == generation;
+	spin_unlock(&iommu->lock);
+	return current;
+}
+
 static bool link_steps(struct mem_mapping *mapping, const struct iommu_target *target)
 {
-	bool current = true;
+	for (u32 i = 0; i < target->count; i++) {
+		const struct iommu_step *step = &target->step[i];
 
-	for (u32 i = 0; i < target->count && current; i++) {
-		struct iommu_region *iommu = target->step[i].iommu;
-		struct iommu_link *link = &mapping->links[mapping->link_count];
-
-		if (iommu->fixed)
-			continue;
-		mapping->link_count++;
-		link->mapping = mapping;
-		link->first = target->step[i].iova;
-		link->last = link->first + (mapping->length - 1);
-		spin_lock(&iommu->lock);
-		link->iommu = iommu;
-		link->next = iommu->links;
-		link->link = &iommu->links;
-		if (link->next)
-			link->next->link = &link->next;
-		iommu->links = link;
-		/* Whoever invalidates counts first and looks at the links then: one of the two sees the other. */
-		current = __atomic_load_n(&iommu->generation, __ATOMIC_SEQ_CST) == target->step[i].generation;
-		spin_unlock(&iommu->lock);
+		if (!link_step(mapping, step->iommu, step->iova, step->generation))
+			return false;
 	}
-	return current;
+	return true;
 }
 
 static void unlink_steps(struct mem_mapping *mapping)
@@ -183,9 +191,40 @@ static void start(struct mem_mapping *mapping, struct map_client *client, enum m
 	__atomic_store_n(&mapping->revoked, false, __ATOMIC_RELAXED);
 }
 
+/*
+ * The way of nearly all mappings: RAM, behind one translation that covers all of it. False: nothing is mapped, the long way
+ * tells why or does it.
+ */
+static inline bool map_short(const struct section *section, struct map_client *client, u64 address,
+			     u64 length, enum mem_access access, struct mem_mapping *mapping)
+{
+	struct iommu_region *iommu = region_to_iommu(section->region);
+	u64 generation = __atomic_load_n(&iommu->generation, __ATOMIC_ACQUIRE), iova, to;
+	struct iommu_entry entry;
+
+	if (section->last - address < length - 1)
+		return false;
+	iova = section_offset(section, address);
+	entry = iommu->ops->translate(iommu, iova, access);
+	to = (entry.translated & ~entry.mask) | (iova & entry.mask);
+	if ((entry.perm & access) != access || entry.mask - (iova & entry.mask) < length - 1)
+		return false;
+	section = iommu_target_section(iommu, to);
+	if (!section_is_direct(section, access) || section->last - to < length - 1)
+		return false;
+	map_section(client, iommu->target, section, to, length, mapping);
+	if (likely(link_step(mapping, iommu, iova, generation)))
+		return true;
+	unlink_steps(mapping);
+	start(mapping, client, access);
+	return false;
+}
+
 static enum mem_result map_iommu(const struct section *section, struct map_client *client, u64 address,
 				 u64 length, enum mem_access access, struct mem_mapping *mapping)
 {
+	if (likely(map_short(section, client, address, length, access, mapping)))
+		return MEM_OK;
 	for (;;) {
 		struct iommu_target target;
 		enum mem_result result;
