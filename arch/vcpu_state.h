@@ -7,12 +7,6 @@
 
 #include "mm/types.h"
 
-enum vcpu_mode {
-	VCPU_REAL,	  /* CR0.PE = 0 */
-	VCPU_PROTECTED32, /* CR0.PE, no paging */
-	VCPU_LONG64,	  /* IA-32e with paging */
-};
-
 /* A segment register. `access` has the bits of a descriptor's second word, 55:40, in 15:0; bit 16 = unusable. */
 struct vcpu_segment {
 	u64 base;

@@ -7,42 +7,6 @@
 #include "boot/e820.h"
 #include "mm/log.h"
 
-static struct vcpu_segment segment_of(const struct guest_segment *from)
-{
-	return (struct vcpu_segment){ from->base, from->limit, from->access, from->selector };
-}
-
-static void start_at(struct pc *pc, const struct guest_entry *entry)
-{
-	const struct vcpu_state state = {
-		.rip = entry->rip,
-		.rsp = entry->rsp,
-		.rflags = entry->rflags,
-		.rax = entry->rax,
-		.rbx = entry->rbx,
-		.rcx = entry->rcx,
-		.rdx = entry->rdx,
-		.rsi = entry->rsi,
-		.rdi = entry->rdi,
-		.rbp = entry->rbp,
-		.cr0 = entry->cr0,
-		.cr3 = entry->cr3,
-		.cr4 = entry->cr4,
-		.efer = entry->efer,
-		.gdt_base = entry->gdt_base,
-		.gdt_limit = entry->gdt_limit,
-		.idt_base = entry->idt_base,
-		.idt_limit = entry->idt_limit,
-		.cs = segment_of(&entry->cs),
-		.data = segment_of(&entry->data),
-		.tr = segment_of(&entry->tr),
-		.ldtr = segment_of(&entry->ldtr),
-	};
-
-	vcpu_reset(pc->vm.vcpu, &state);
-	lapic_set_virtual_wire(vcpu_lapic(pc->vm.vcpu));
-}
-
 bool pc_load(struct pc *pc, const struct boot *boot)
 {
 	static const struct acpi_board acpi = {
@@ -92,6 +56,7 @@ bool pc_load(struct pc *pc, const struct boot *boot)
 	}
 	log_info("guest: %s image %s, %llu MiB", image_kind_name(entry.kind), boot->kernel.name,
 		 (unsigned long long)(boot->config->memory / MiB));
-	start_at(pc, &entry);
+	vcpu_reset(pc->vm.vcpu, &entry.state);
+	lapic_set_virtual_wire(vcpu_lapic(pc->vm.vcpu));
 	return true;
 }

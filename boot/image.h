@@ -11,6 +11,7 @@
 #ifndef BOOT_IMAGE_H
 #define BOOT_IMAGE_H
 
+#include "arch/vcpu_state.h"
 #include "mm/types.h"
 
 struct acpi_board; /* boot/acpi.h */
@@ -80,29 +81,11 @@ enum guest_mode {
 	GUEST_LONG64,	   /* IA-32e with paging */
 };
 
-/* A segment register. `access` is in the VMCS format (SDM vol. 3, 24.4.1): bit 16 = unusable. */
-struct guest_segment {
-	u64 base;
-	u32 limit, access;
-	u16 selector;
-};
-
-/*
- * The registers at the guest's first instruction. What is not here is as after reset, save that interrupts are off and
- * every bit that VMX insists on (CR0.NE, CR4.VMXE, ...) is the caller's to add. Values are complete: cr0, cr4, efer,
- * rflags are what the guest shall see.
- */
+/* How the guest is entered. */
 struct guest_entry {
 	enum image_kind kind;
 	enum guest_mode mode;
-	u64 rip, rsp, rflags;
-	u64 rax, rbx, rcx, rdx, rsi, rdi, rbp;
-	u64 cr0, cr3, cr4, efer;
-	u64 gdt_base, idt_base;
-	u32 gdt_limit, idt_limit;
-	struct guest_segment cs;
-	struct guest_segment data; /* DS, ES, SS, FS, GS */
-	struct guest_segment tr, ldtr;
+	struct vcpu_state state;
 };
 
 /* What the file is, after every check that needs no guest memory. IMAGE_UNKNOWN: refused, see `error`. */

@@ -45,8 +45,8 @@ static bool image_enter(struct image_loader *loader, enum guest_mode mode, u64 r
 	if (!to)
 		return false;
 	memcpy(to, gdt, sizeof(gdt));
-	*entry = (struct guest_entry){
-		.mode = mode,
+	entry->mode = mode;
+	entry->state = (struct vcpu_state){
 		.rip = rip,
 		.rflags = RFLAGS_ALWAYS,
 		.cr0 = CR0_PE | CR0_ET,
@@ -79,9 +79,9 @@ bool image_enter_long(struct image_loader *loader, u64 rip)
 		table[512 + i] = (gpa + (2 + i) * PAGE_SIZE) | PTE_TABLE;
 	for (u64 i = 0; i < IDENTITY_GIB * 512; i++)
 		table[1024 + i] = (i * 2 * MiB) | PTE_LARGE;
-	loader->entry->cr0 |= CR0_PG;
-	loader->entry->cr3 = gpa;
-	loader->entry->cr4 = CR4_PAE;
-	loader->entry->efer = EFER_LME | EFER_LMA;
+	loader->entry->state.cr0 |= CR0_PG;
+	loader->entry->state.cr3 = gpa;
+	loader->entry->state.cr4 = CR4_PAE;
+	loader->entry->state.efer = EFER_LME | EFER_LMA;
 	return true;
 }

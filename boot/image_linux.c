@@ -232,6 +232,6 @@ bool image_linux_load(struct image_loader *loader)
 	put_u32(zero_page, ZP_EXT_RAMDISK_SIZE, initrd_size >> 32);
 	put_u64(zero_page, ZP_ACPI_RSDP_ADDR, loader->rsdp);
 	linux_fill_map(&loader->map, zero_page);
-	loader->entry->rsi = page;
+	loader->entry->state.rsi = page;
 	return true;
 }

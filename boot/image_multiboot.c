@@ -273,7 +273,7 @@ bool image_multiboot_load(struct image_loader *loader)
 	    !mb_place_map(loader, &info) || !image_enter_protected(loader, entry))
 		return false;
 	memcpy(to, &info, sizeof(info));
-	loader->entry->rax = MB_LOADER_MAGIC;
-	loader->entry->rbx = gpa;
+	loader->entry->state.rax = MB_LOADER_MAGIC;
+	loader->entry->state.rbx = gpa;
 	return true;
 }

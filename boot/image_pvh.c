@@ -91,6 +91,6 @@ bool image_pvh_load(struct image_loader *loader)
 	    !image_enter_protected(loader, entry))
 		return false;
 	memcpy(to, &info, sizeof(info));
-	loader->entry->rbx = gpa;
+	loader->entry->state.rbx = gpa;
 	return true;
 }

@@ -188,10 +188,24 @@ static void run_command(struct monitor *monitor)
 
 /* ---- keys ---- */
 
+static void release_output(struct monitor *monitor)
+{
+	while (monitor->output_first != monitor->output_end &&
+	       serial_put(monitor->output[monitor->output_first % MONITOR_OUTPUT]))
+		monitor->output_first++;
+	monitor->holding = monitor->output_first != monitor->output_end;
+}
+
+static void open_prompt(struct monitor *monitor)
+{
+	monitor->open = monitor->holding = true;
+	monitor->used = 0;
+}
+
+/* monitor_service(), which called, goes on with the guest's output. */
 static void close_prompt(struct monitor *monitor)
 {
 	monitor->open = false;
-	uart16550_tx_ready(&monitor->pc->uart);
 }
 
 static void prompt_key(struct monitor *monitor, u8 key)
@@ -245,8 +259,7 @@ static void key_pressed(struct monitor *monitor, u8 key)
 			guest_key(monitor, key);
 			close_prompt(monitor);
 		} else if (!monitor->open) {
-			monitor->open = true;
-			monitor->used = 0;
+			open_prompt(monitor);
 			say(PROMPT);
 		}
 	} else if (monitor->open) {
@@ -265,17 +278,27 @@ void monitor_service(struct monitor *monitor)
 	if (monitor->stopped)
 		return;
 	feed_guest(monitor);
-	if (!monitor->open && serial_room() > 0)
+	if (!monitor->open)
+		release_output(monitor);
+	if (monitor->holding || serial_room() > 0)
 		uart16550_tx_ready(&monitor->pc->uart);
 }
 
 /* ---- the guest's end of the line ---- */
 
+static bool hold_output(struct monitor *monitor, u8 byte)
+{
+	if (monitor->output_end - monitor->output_first == MONITOR_OUTPUT)
+		return false;
+	monitor->output[monitor->output_end++ % MONITOR_OUTPUT] = byte;
+	return true;
+}
+
 static bool guest_put(void *owner, u8 byte)
 {
-	const struct monitor *monitor = owner;
+	struct monitor *monitor = owner;
 
-	if (monitor->open || !serial_put(byte))
+	if (!(monitor->holding ? hold_output(monitor, byte) : serial_put(byte)))
 		return false;
 	log_guest_byte(byte);
 	return true;
@@ -341,8 +364,7 @@ void monitor_post_mortem(struct monitor *monitor)
 enum config_action monitor_stay(struct monitor *monitor)
 {
 	monitor->stopped = true;
-	monitor->open = true;
-	monitor->used = 0;
+	open_prompt(monitor);
 	say("the guest is gone; 'help' lists what can be looked at, 'quit' ends\n");
 	say(PROMPT + 2);
 	while (!monitor->leave) {

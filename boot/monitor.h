@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The hypervisor console: shares the serial line with the guest's. The escape key opens a prompt; while it is open the
- * guest runs on, its output waits in its own UART, and keys go to the prompt. Enter on an empty line closes it.
+ * guest runs on, its output is kept for later, and keys go to the prompt. Enter on an empty line closes it.
  * console.md is its manual.
  */
 #ifndef BOOT_MONITOR_H
@@ -9,8 +9,10 @@
 
 #include "boot/board_pc.h"
 
-#define MONITOR_LINE  80
-#define MONITOR_INPUT 256 /* power of two */
+#define MONITOR_LINE 80
+/* Powers of two. */
+#define MONITOR_INPUT  4096
+#define MONITOR_OUTPUT (32 * KiB)
 
 struct monitor {
 	struct pc *pc;
@@ -23,6 +25,13 @@ struct monitor {
 	u8 input[MONITOR_INPUT]; /* keys for the guest that its UART has no room for yet */
 	u32 input_first, input_end;
 	u64 input_lost;
+	/*
+	 * What the guest prints while a prompt is open, and until all of it is out afterwards. A kernel waits 10 ms for its UART
+	 * to take a byte, then drops it; so only what is more than this waits there.
+	 */
+	bool holding;
+	u8 output[MONITOR_OUTPUT];
+	u32 output_first, output_end;
 	struct log_rate marks;
 };
 

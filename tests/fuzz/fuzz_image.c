@@ -84,9 +84,9 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	const struct guest_memory memory = { ram, 2 };
 
 	if (image_load(&memory, &request, &entry, &error)) {
-		REQUIRE(entry.kind != IMAGE_UNKNOWN && guest_memory_at(&memory, entry.rip, 1));
-		REQUIRE(guest_memory_at(&memory, entry.gdt_base, entry.gdt_limit + 1));
-		REQUIRE(entry.mode == GUEST_LONG64 ? entry.cr3 != 0 : entry.cr3 == 0);
+		REQUIRE(entry.kind != IMAGE_UNKNOWN && guest_memory_at(&memory, entry.state.rip, 1));
+		REQUIRE(guest_memory_at(&memory, entry.state.gdt_base, entry.state.gdt_limit + 1));
+		REQUIRE(entry.mode == GUEST_LONG64 ? entry.state.cr3 != 0 : entry.state.cr3 == 0);
 	} else {
 		REQUIRE(error.text[0] && memchr(error.text, '\0', sizeof(error.text)));
 	}

@@ -132,27 +132,27 @@ static void test_linux_is_entered_in_long_mode_behind_its_32_bit_entry(void **st
 	assert_true(fixture_load(&f));
 	assert_int_equal(f.entry.kind, IMAGE_LINUX);
 	assert_int_equal(f.entry.mode, GUEST_LONG64);
-	assert_int_equal(f.entry.rip, MADE_LINUX_KERNEL + 0x200);
-	assert_int_equal(f.entry.cr0, 0x80000011);
-	assert_int_equal(f.entry.cr4, 0x20);
-	assert_int_equal(f.entry.efer, 0x500);
-	assert_int_equal(f.entry.rflags, 2);
-	assert_int_equal(f.entry.cs.selector, 0x10);
-	assert_int_equal(f.entry.cs.access, 0xa09b);
-	assert_int_equal(f.entry.data.selector, 0x18);
-	assert_int_equal(f.entry.data.access, 0xc093);
-	assert_int_equal(f.entry.tr.access, 0x8b);
-	assert_int_equal(f.entry.ldtr.access, 0x10000);
+	assert_int_equal(f.entry.state.rip, MADE_LINUX_KERNEL + 0x200);
+	assert_int_equal(f.entry.state.cr0, 0x80000011);
+	assert_int_equal(f.entry.state.cr4, 0x20);
+	assert_int_equal(f.entry.state.efer, 0x500);
+	assert_int_equal(f.entry.state.rflags, 2);
+	assert_int_equal(f.entry.state.cs.selector, 0x10);
+	assert_int_equal(f.entry.state.cs.access, 0xa09b);
+	assert_int_equal(f.entry.state.data.selector, 0x18);
+	assert_int_equal(f.entry.state.data.access, 0xc093);
+	assert_int_equal(f.entry.state.tr.access, 0x8b);
+	assert_int_equal(f.entry.state.ldtr.access, 0x10000);
 	assert_memory_equal(fixture_at(&f, MADE_LINUX_KERNEL, 0x1000), f.kernel + 0x400, 0x1000);
 }
 
 /* The descriptor tables must say what the segment registers say (SDM vol. 3, 3.4.5). */
-static void assert_descriptor(const struct guest_segment *segment)
+static void assert_descriptor(const struct vcpu_segment *segment)
 {
-	const u64 d = fixture_get(&f, f.entry.gdt_base + segment->selector, 8);
+	const u64 d = fixture_get(&f, f.entry.state.gdt_base + segment->selector, 8);
 	const u64 limit = (d & 0xffff) | (d >> 32 & 0xf0000);
 
-	assert_true(segment->selector + 7u <= f.entry.gdt_limit);
+	assert_true(segment->selector + 7u <= f.entry.state.gdt_limit);
 	assert_int_equal(d >> 40 & 0xf0ff, segment->access);
 	assert_int_equal(d & BIT(55) ? limit << 12 | 0xfff : limit, segment->limit);
 	assert_int_equal((d >> 16 & 0xffffff) | (d >> 32 & 0xff000000), segment->base);
@@ -162,16 +162,16 @@ static void test_gdt_agrees_with_the_segment_registers(void **state)
 {
 	(void)state;
 	assert_true(fixture_load(&f));
-	assert_int_equal(fixture_get(&f, f.entry.gdt_base, 8), 0);
-	assert_descriptor(&f.entry.cs);
-	assert_descriptor(&f.entry.data);
-	assert_descriptor(&f.entry.tr);
+	assert_int_equal(fixture_get(&f, f.entry.state.gdt_base, 8), 0);
+	assert_descriptor(&f.entry.state.cs);
+	assert_descriptor(&f.entry.state.data);
+	assert_descriptor(&f.entry.state.tr);
 }
 
 /* Walks the tables as the processor would: PML4, PDPT, PD with 2 MiB pages. */
 static u64 walk(u64 va)
 {
-	const u64 pml4e = fixture_get(&f, f.entry.cr3 + (va >> 39 & 511) * 8, 8);
+	const u64 pml4e = fixture_get(&f, f.entry.state.cr3 + (va >> 39 & 511) * 8, 8);
 	const u64 pdpte = pml4e & 1 ? fixture_get(&f, (pml4e & BITS(51, 12)) + (va >> 30 & 511) * 8, 8) : 0;
 	const u64 pde = pdpte & 1 ? fixture_get(&f, (pdpte & BITS(51, 12)) + (va >> 21 & 511) * 8, 8) : 0;
 
@@ -198,7 +198,7 @@ static void test_zero_page_says_what_was_loaded(void **state)
 
 	(void)state;
 	assert_true(fixture_load(&f));
-	page = f.entry.rsi;
+	page = f.entry.state.rsi;
 	assert_memory_equal(fixture_at(&f, page + 0x1f1, 0x1f), f.kernel + 0x1f1, 0x1f);
 	assert_int_equal(fixture_get(&f, page + 0x202, 4), 0x53726448);
 	assert_int_equal(fixture_get(&f, page + 0x210, 1), 0xff);
@@ -223,7 +223,7 @@ static void test_memory_map_has_ram_the_hole_and_the_acpi_tables(void **state)
 
 	(void)state;
 	assert_true(fixture_load(&f));
-	page = f.entry.rsi;
+	page = f.entry.state.rsi;
 	rsdp = fixture_get(&f, page + 0x70, 8);
 	map.count = (unsigned)fixture_get(&f, page + 0x1e8, 1);
 	assert_int_equal(map.count, 4);
@@ -253,10 +253,10 @@ static void test_without_initrd_and_acpi_the_fields_are_zero(void **state)
 	f.request.cmdline = NULL;
 	f.request.reserved_count = 0;
 	assert_true(fixture_load(&f));
-	assert_int_equal(fixture_get(&f, f.entry.rsi + 0x218, 8), 0);
-	assert_int_equal(fixture_get(&f, f.entry.rsi + 0x70, 8), 0);
-	assert_int_equal(fixture_get(&f, fixture_get(&f, f.entry.rsi + 0x228, 4), 1), 0);
-	assert_int_equal(fixture_get(&f, f.entry.rsi + 0x1e8, 1), 2);
+	assert_int_equal(fixture_get(&f, f.entry.state.rsi + 0x218, 8), 0);
+	assert_int_equal(fixture_get(&f, f.entry.state.rsi + 0x70, 8), 0);
+	assert_int_equal(fixture_get(&f, fixture_get(&f, f.entry.state.rsi + 0x228, 4), 1), 0);
+	assert_int_equal(fixture_get(&f, f.entry.state.rsi + 0x1e8, 1), 2);
 }
 
 static void test_pieces_lie_apart_from_each_other_and_from_the_kernel(void **state)
@@ -266,11 +266,11 @@ static void test_pieces_lie_apart_from_each_other_and_from_the_kernel(void **sta
 	(void)state;
 	assert_true(fixture_load(&f));
 	at[0] = MADE_LINUX_KERNEL;
-	at[1] = f.entry.rsi;
-	at[2] = fixture_get(&f, f.entry.rsi + 0x228, 4);
-	at[3] = f.entry.gdt_base;
-	at[4] = f.entry.cr3;
-	at[5] = fixture_get(&f, f.entry.rsi + 0x218, 4);
+	at[1] = f.entry.state.rsi;
+	at[2] = fixture_get(&f, f.entry.state.rsi + 0x228, 4);
+	at[3] = f.entry.state.gdt_base;
+	at[4] = f.entry.state.cr3;
+	at[5] = fixture_get(&f, f.entry.state.rsi + 0x218, 4);
 	for (unsigned i = 0; i < 6; i++)
 		for (unsigned j = 0; j < i; j++)
 			assert_true(at[i] + size[i] <= at[j] || at[j] + size[j] <= at[i]);
@@ -287,8 +287,8 @@ static void test_nothing_is_placed_in_a_reserved_range(void **state)
 	f.request.reserved = reserved;
 	f.request.reserved_count = 2;
 	assert_true(fixture_load(&f));
-	assert_true(f.entry.rsi >= 0x18000 && f.entry.cr3 >= 0x18000 && f.entry.gdt_base >= 0x18000);
-	assert_true(fixture_get(&f, f.entry.rsi + 0x70, 8) < FIXTURE_RAM - 0x10000);
+	assert_true(f.entry.state.rsi >= 0x18000 && f.entry.state.cr3 >= 0x18000 && f.entry.state.gdt_base >= 0x18000);
+	assert_true(fixture_get(&f, f.entry.state.rsi + 0x70, 8) < FIXTURE_RAM - 0x10000);
 	assert_int_equal(fixture_get(&f, FIXTURE_RAM - 0x10000, 8), 0xeeeeeeeeeeeeeeee);
 }
 
@@ -298,10 +298,10 @@ static void test_initrd_keeps_below_the_limit_of_the_kernel(void **state)
 	made_put(f.kernel, 0x22c, 0x2001fff, 4);
 	made_put(f.kernel, 0x236, 1, 2); /* not above 4 GiB: the limit counts */
 	assert_true(fixture_load(&f));
-	assert_int_equal(fixture_get(&f, f.entry.rsi + 0x218, 4), 0x2000000);
+	assert_int_equal(fixture_get(&f, f.entry.state.rsi + 0x218, 4), 0x2000000);
 	made_put(f.kernel, 0x22c, 0x2001386, 4); /* one byte less than it takes */
 	assert_true(fixture_load(&f));
-	assert_int_equal(fixture_get(&f, f.entry.rsi + 0x218, 4), 0x1fff000);
+	assert_int_equal(fixture_get(&f, f.entry.state.rsi + 0x218, 4), 0x1fff000);
 	made_put(f.kernel, 0x22c, 0x1387, 4);
 	assert_refused(
 		"no room for initrd: found no 5000 free bytes of guest RAM between 0x100000 and 0x1387");

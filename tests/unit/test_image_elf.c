@@ -57,16 +57,16 @@ static void assert_zero(u64 gpa, u64 size)
 static void assert_entered_in_protected_mode(u64 rip)
 {
 	assert_int_equal(f.entry.mode, GUEST_PROTECTED32);
-	assert_int_equal(f.entry.rip, rip);
-	assert_int_equal(f.entry.cr0, 0x11);
-	assert_int_equal(f.entry.cr3 | f.entry.cr4 | f.entry.efer, 0);
-	assert_int_equal(f.entry.rflags, 2);
-	assert_int_equal(f.entry.cs.access, 0xc09b);
-	assert_int_equal(f.entry.cs.limit, 0xffffffff);
-	assert_int_equal(f.entry.data.access, 0xc093);
-	assert_int_equal(f.entry.tr.access, 0x8b);
-	assert_int_equal(f.entry.tr.limit, 0x67);
-	assert_int_equal(fixture_get(&f, f.entry.gdt_base + f.entry.cs.selector, 8), 0x00cf9b000000ffff);
+	assert_int_equal(f.entry.state.rip, rip);
+	assert_int_equal(f.entry.state.cr0, 0x11);
+	assert_int_equal(f.entry.state.cr3 | f.entry.state.cr4 | f.entry.state.efer, 0);
+	assert_int_equal(f.entry.state.rflags, 2);
+	assert_int_equal(f.entry.state.cs.access, 0xc09b);
+	assert_int_equal(f.entry.state.cs.limit, 0xffffffff);
+	assert_int_equal(f.entry.state.data.access, 0xc093);
+	assert_int_equal(f.entry.state.tr.access, 0x8b);
+	assert_int_equal(f.entry.state.tr.limit, 0x67);
+	assert_int_equal(fixture_get(&f, f.entry.state.gdt_base + f.entry.state.cs.selector, 8), 0x00cf9b000000ffff);
 }
 
 static void test_pvh_guest_is_entered_at_its_note(void **state)
@@ -89,7 +89,7 @@ static void test_pvh_start_info_says_what_was_loaded(void **state)
 	f.modules[1] = (struct image_module){ f.initrd, 100, "second" };
 	f.request.module_count = 2;
 	assert_true(fixture_load(&f));
-	info = f.entry.rbx;
+	info = f.entry.state.rbx;
 	assert_int_equal(fixture_get(&f, info, 4), 0x336ec578);
 	assert_int_equal(fixture_get(&f, info + 4, 4), 1);
 	assert_int_equal(fixture_get(&f, info + 8, 4), 0);
@@ -129,7 +129,7 @@ static void test_pvh_note_may_have_64_bits_and_8_byte_alignment(void **state)
 	made_put(f.kernel, 0xb0 + 32, 0x30, 8);
 	made_put(f.kernel, 0xb0 + 48, 8, 8);
 	assert_true(fixture_load(&f));
-	assert_int_equal(f.entry.rip, MADE_PVH_ENTRY + 4);
+	assert_int_equal(f.entry.state.rip, MADE_PVH_ENTRY + 4);
 	made_put(f.kernel, 0x12c, 1, 4); /* bits above 32 count */
 	assert_refused(
 		"ELF: found PVH entry 0x101000044 (note at offset 0x128), expected a physical address that a "
@@ -253,7 +253,7 @@ static void test_multiboot_elf_is_loaded_and_entered(void **state)
 	assert_true(fixture_load(&f));
 	assert_int_equal(f.entry.kind, IMAGE_MULTIBOOT);
 	assert_entered_in_protected_mode(MADE_MULTIBOOT_ENTRY);
-	assert_int_equal(f.entry.rax, 0x2badb002);
+	assert_int_equal(f.entry.state.rax, 0x2badb002);
 	assert_memory_equal(fixture_at(&f, 0x400080, 0x180), f.kernel + 0x80, 0x180);
 	assert_memory_equal(fixture_at(&f, 0x401000, 0x40), f.kernel + 0x200, 0x40);
 	assert_zero(0x401040, 0x800 - 0x40);
@@ -266,7 +266,7 @@ static void test_multiboot_information_says_what_was_loaded(void **state)
 	(void)state;
 	f.modules[0].argument = "environment";
 	assert_true(fixture_load(&f));
-	info = f.entry.rbx;
+	info = f.entry.state.rbx;
 	assert_int_equal(fixture_get(&f, info, 4), BIT(0) | BIT(2) | BIT(3) | BIT(6) | BIT(9));
 	assert_int_equal(fixture_get(&f, info + 4, 4), 639);
 	assert_int_equal(fixture_get(&f, info + 8, 4), (FIXTURE_RAM - MiB - ACPI_TABLES_MAX) / 1024);
@@ -312,9 +312,9 @@ static void test_multiboot_without_modules_has_no_list_of_them(void **state)
 	f.request.module_count = 0;
 	f.request.name = NULL;
 	assert_true(fixture_load(&f));
-	assert_int_equal(fixture_get(&f, f.entry.rbx, 4) & BIT(3), 0);
-	assert_zero(f.entry.rbx + 20, 8);
-	assert_string_at(fixture_get(&f, f.entry.rbx + 16, 4), "console=ttyS0");
+	assert_int_equal(fixture_get(&f, f.entry.state.rbx, 4) & BIT(3), 0);
+	assert_zero(f.entry.state.rbx + 20, 8);
+	assert_string_at(fixture_get(&f, f.entry.state.rbx + 16, 4), "console=ttyS0");
 }
 
 static void test_multiboot_image_may_not_lie_on_what_it_is_told_in(void **state)
@@ -327,7 +327,7 @@ static void test_multiboot_image_may_not_lie_on_what_it_is_told_in(void **state)
 	made_put(f.kernel, 0x54 + 12, 0x10000, 4); /* what has no fixed place makes way */
 	made_put(f.kernel, 0x54 + 20, 0x8000, 4);
 	assert_true(fixture_load(&f));
-	assert_true(f.entry.rbx >= 0x18000 && f.entry.gdt_base >= 0x18000);
+	assert_true(f.entry.state.rbx >= 0x18000 && f.entry.state.gdt_base >= 0x18000);
 	made_put(f.kernel, 0x54 + 20, 0x8f000, 4);
 	assert_refused("no room for multiboot information: found no 72 free bytes of guest RAM between "
 		       "0x10000 and 0x9efff");
@@ -444,7 +444,7 @@ static void test_address_fields_go_before_an_elf_header_that_is_not_sound(void *
 	(void)state;
 	memcpy(f.kernel, "\177ELF\1\1\1", 7);
 	assert_true(fixture_load(&f));
-	assert_int_equal(f.entry.rip, MADE_FLAT_ENTRY);
+	assert_int_equal(f.entry.state.rip, MADE_FLAT_ENTRY);
 }
 
 #define PVH_TEST(name)	     cmocka_unit_test_setup_teardown(name, set_up_pvh, tear_down)

@@ -118,8 +118,8 @@ static void test_pieces_do_not_span_ranges(void **state)
 	f.memory = (struct guest_memory){ ram, 3 };
 	assert_true(fixture_load(&f));
 	/* The initrd fits into the upper range; the tables, which come first, do not. */
-	assert_int_equal(fixture_get(&f, f.entry.rsi + 0x218, 4), 33 * MiB - 0x1000);
-	assert_true(fixture_get(&f, f.entry.rsi + 0x70, 8) < 33 * MiB - 0x1000);
+	assert_int_equal(fixture_get(&f, f.entry.state.rsi + 0x218, 4), 33 * MiB - 0x1000);
+	assert_true(fixture_get(&f, f.entry.state.rsi + 0x70, 8) < 33 * MiB - 0x1000);
 	made_put(f.kernel, 0x258, 0x1a00000, 8);
 	made_put(f.kernel, 0x260, 33 * MiB - 0x1a00000, 4);
 	assert_false(fixture_load(&f));
