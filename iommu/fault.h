@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The fault log of the DMA side: who tried what, where, and why it was denied. A bounded ring, counters that never lose one,
- * and one readable line each on the console as far as the rate limit allows.
+ * The fault log of the DMA side: who tried what, where, and why it was denied. A bounded ring, counters that
+ * never lose one, and one readable line each on the console as far as the rate limit allows.
  *
  *	DMA write denied: edu 00:04.0 iova 0xfee00000-0xfee0003f: outside the window 'low ram'
  */

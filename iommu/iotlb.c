@@ -129,7 +129,10 @@ void iotlb_insert(struct iotlb *tlb, u16 domain, const struct iommu_entry *new)
 	tlb->live[level]++;
 }
 
-/* ---- invalidation ------------------------------------------------------------------------------------------- */
+/*
+ * ---- invalidation
+ * -------------------------------------------------------------------------------------------
+ */
 
 static struct iotlb_entry *end_of(const struct iotlb *tlb)
 {

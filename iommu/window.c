@@ -23,8 +23,9 @@ static unsigned top_bit(u64 x)
 }
 
 /*
- * The largest aligned block around `iova` that lies inside [first, last] and can be moved by `delta` as a whole.
- * 2^k fits if rounding down to it stays at or above `first`: bits k.. of iova and first - 1 differ; likewise above `last`.
+ * The largest aligned block around `iova` that lies inside [first, last] and can be moved by `delta` as a
+ * whole. 2^k fits if rounding down to it stays at or above `first`: bits k.. of iova and first - 1 differ;
+ * likewise above `last`.
  */
 static u64 block_mask(u64 iova, u64 first, u64 last, u64 delta)
 {

@@ -10,8 +10,8 @@
  *		{ .device = "edu", .requester = PCI_ID(0, 4, 0), .rows = edu_dma, .count = ARRAY_SIZE(edu_dma) },
  *	};
  *
- * The window is an IOMMU region of the whole 2^64, the root (or the target) of the device's bus-master space. Its target
- * is a space of guest RAM rows only, so that DMA can never reach a device's registers.
+ * The window is an IOMMU region of the whole 2^64, the root (or the target) of the device's bus-master space.
+ * Its target is a space of guest RAM rows only, so that DMA can never reach a device's registers.
  */
 #ifndef IOMMU_WINDOW_H
 #define IOMMU_WINDOW_H
@@ -60,8 +60,9 @@ void dma_window_init(struct dma_window *window, const char *name, const struct d
 		     struct address_space *target, struct fault_log *log);
 
 /*
- * Mistakes as lines, like region_table_check: rows without size, not page-aligned, wrapping, overlapping each other
- * (both named), without permission, not wholly inside RAM rows of `map`; two tables for one requester. Returns how many.
+ * Mistakes as lines, like region_table_check: rows without size, not page-aligned, wrapping, overlapping each
+ * other (both named), without permission, not wholly inside RAM rows of `map`; two tables for one requester.
+ * Returns how many.
  */
 unsigned dma_table_check(const struct dma_table *tables, unsigned count, const struct region_table *map,
 			 table_emit emit, void *to);

@@ -44,8 +44,8 @@ static struct row_text text_of(const struct dma_row *row)
 }
 
 /*
- * What RAM rows do not cover of [first, last]; the row that ends or starts next to the gap tells where to look. False: all is
- * covered. A step takes the RAM row that reaches furthest.
+ * What RAM rows do not cover of [first, last]; the row that ends or starts next to the gap tells where to
+ * look. False: all is covered. A step takes the RAM row that reaches furthest.
  */
 static bool find_gap(const struct region_table *map, u64 first, u64 last, u64 *gap,
 		     const struct region_row **near)

@@ -61,7 +61,10 @@ int mem_transaction_commit(struct mem_core *core)
 		core->depth--;
 		return 0;
 	}
-	/* The transaction stays open meanwhile: what a listener changes is marked, and comes round in this loop. */
+	/*
+	 * The transaction stays open meanwhile: what a listener changes is marked, and comes round in this
+	 * loop.
+	 */
 	while ((as = core->dirty) != NULL) {
 		int error;
 
@@ -86,7 +89,10 @@ void mem_reader_online(struct mem_core *core, struct mem_reader *reader)
 {
 	reader->core = core;
 	spin_lock(&core->lock);
-	/* Under the lock: a writer that does not find this reader has published before, and the reader sees that. */
+	/*
+	 * Under the lock: a writer that does not find this reader has published before, and the reader sees
+	 * that.
+	 */
 	__atomic_store_n(&reader->seen, __atomic_load_n(&core->epoch, __ATOMIC_ACQUIRE), __ATOMIC_RELEASE);
 	reader->next = core->readers;
 	core->readers = reader;

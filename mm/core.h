@@ -2,10 +2,10 @@
 /*
  * What the address spaces of one machine share: transactions, and the life of flat views.
  *
- * Writers (whoever adds, moves, enables regions) of one core are serialised by the caller. Readers never lock: they
- * load a space's current view and use it until their next quiescent point. A view that was replaced is freed when every
- * online reader has passed one. A VM exit boundary is such a point: nothing of a view, no `struct section *`, may be
- * kept over it (a `struct section_cache` may: it checks itself).
+ * Writers (whoever adds, moves, enables regions) of one core are serialised by the caller. Readers never
+ * lock: they load a space's current view and use it until their next quiescent point. A view that was
+ * replaced is freed when every online reader has passed one. A VM exit boundary is such a point: nothing of a
+ * view, no `struct section *`, may be kept over it (a `struct section_cache` may: it checks itself).
  */
 #ifndef MM_CORE_H
 #define MM_CORE_H
@@ -17,8 +17,8 @@ struct flatview;
 struct mem_core;
 
 /*
- * One reader: a vCPU, or a thread on the host. `seen` is the last epoch in which it held nothing, 0 while offline.
- * Written by its own CPU, read by the writer.
+ * One reader: a vCPU, or a thread on the host. `seen` is the last epoch in which it held nothing, 0 while
+ * offline. Written by its own CPU, read by the writer.
  */
 struct mem_reader {
 	struct mem_core *core;
@@ -51,12 +51,12 @@ void mem_core_init(struct mem_core *core);
 void mem_core_destroy(struct mem_core *core);
 
 /*
- * Changes between begin and commit become visible together, with one rebuild of each affected space at the outermost
- * commit; they nest. Outside a transaction each change is one of its own. Spaces that a change cannot reach (looking
- * up through parents and aliases, as far as enabled) are not rebuilt.
+ * Changes between begin and commit become visible together, with one rebuild of each affected space at the
+ * outermost commit; they nest. Outside a transaction each change is one of its own. Spaces that a change
+ * cannot reach (looking up through parents and aliases, as far as enabled) are not rebuilt.
  *
- * Commit returns 0, or -ENOMEM / -E2BIG / -ELOOP if a view could not be built: that space keeps its old view and stays
- * marked, so that the next commit tries again. A commit without begin is -EINVAL.
+ * Commit returns 0, or -ENOMEM / -E2BIG / -ELOOP if a view could not be built: that space keeps its old view
+ * and stays marked, so that the next commit tries again. A commit without begin is -EINVAL.
  */
 void mem_transaction_begin(struct mem_core *core);
 int mem_transaction_commit(struct mem_core *core);
@@ -87,8 +87,8 @@ static inline void mem_quiescent(struct mem_core *core)
 }
 
 /*
- * Waits until every online reader except `self` (may be NULL) has passed a quiescent point: what was made unreachable
- * before the call is held by nobody after it. Not from inside an access of another reader.
+ * Waits until every online reader except `self` (may be NULL) has passed a quiescent point: what was made
+ * unreachable before the call is held by nobody after it. Not from inside an access of another reader.
  */
 void mem_synchronize(struct mem_core *core, struct mem_reader *self);
 

@@ -109,7 +109,10 @@ bool region_is_dirty(const struct region *region, unsigned client, u64 offset, u
 	return false;
 }
 
-/* ---- snapshot ----------------------------------------------------------------------------------------------- */
+/*
+ * ---- snapshot
+ * -----------------------------------------------------------------------------------------------
+ */
 
 struct cleared {
 	const struct region *region;

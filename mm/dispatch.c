@@ -52,8 +52,8 @@ static bool decodes(const struct region_ops *ops, u64 offset, unsigned size)
 }
 
 /*
- * The units in which the ops implement [offset, offset + size): `count` of `size` bytes each from `start` on. They cover
- * it exactly where sizes and alignment allow, else with something over at the ends.
+ * The units in which the ops implement [offset, offset + size): `count` of `size` bytes each from `start` on.
+ * They cover it exactly where sizes and alignment allow, else with something over at the ends.
  */
 struct units {
 	u64 start;
@@ -159,7 +159,8 @@ enum mem_result dispatch_write(const struct section *section, u64 offset, unsign
 }
 
 /*
- * The next access of a transfer: its size, or, if the device decodes none here, 0 and the bytes to pass over in *skip.
+ * The next access of a transfer: its size, or, if the device decodes none here, 0 and the bytes to pass over
+ * in *skip.
  */
 static unsigned next_size(const struct region_ops *ops, u64 offset, u64 length, unsigned *skip)
 {

@@ -4,7 +4,10 @@
 #include <errno.h>
 #include <string.h>
 
-/* ---- doorbells ---------------------------------------------------------------------------------------------- */
+/*
+ * ---- doorbells
+ * ----------------------------------------------------------------------------------------------
+ */
 
 static bool both_answer(const struct doorbell *a, const struct doorbell *b)
 {
@@ -56,7 +59,10 @@ bool doorbell_try(const struct region *region, u64 offset, unsigned size, u64 va
 	return false;
 }
 
-/* ---- coalesced writes --------------------------------------------------------------------------------------- */
+/*
+ * ---- coalesced writes
+ * ---------------------------------------------------------------------------------------
+ */
 
 int coalesced_attach(struct region *region, struct coalesced *coalesced)
 {

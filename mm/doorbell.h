@@ -2,9 +2,9 @@
 /*
  * Two shortcuts for writes to device registers.
  *
- * A doorbell is a register whose write is an event: it is checked before the device's ops, which then see nothing of it.
- * Coalesced ranges: writes whose effect may wait are put into a bounded ring and handed to the ops together: when the
- * ring is full, before any other access to the region, or by coalesced_flush.
+ * A doorbell is a register whose write is an event: it is checked before the device's ops, which then see
+ * nothing of it. Coalesced ranges: writes whose effect may wait are put into a bounded ring and handed to the
+ * ops together: when the ring is full, before any other access to the region, or by coalesced_flush.
  */
 #ifndef MM_DOORBELL_H
 #define MM_DOORBELL_H
@@ -23,8 +23,8 @@ struct doorbell {
 };
 
 /*
- * The doorbell is kept by reference. -EINVAL: the region has no ops, or it lies outside; -EEXIST: another one could
- * answer the same write. Removed ones may be reused after the next quiescent point of all readers.
+ * The doorbell is kept by reference. -EINVAL: the region has no ops, or it lies outside; -EEXIST: another one
+ * could answer the same write. Removed ones may be reused after the next quiescent point of all readers.
  */
 int doorbell_add(struct region *region, struct doorbell *doorbell);
 void doorbell_remove(struct region *region, struct doorbell *doorbell);
@@ -49,7 +49,10 @@ struct coalesced {
 	u64 kept, flushes; /* counters */
 };
 
-/* Attaches an (empty) ring, or takes it off after flushing it: NULL. Little-endian ops only: -EINVAL otherwise. */
+/*
+ * Attaches an (empty) ring, or takes it off after flushing it: NULL. Little-endian ops only: -EINVAL
+ * otherwise.
+ */
 int coalesced_attach(struct region *region, struct coalesced *coalesced);
 int coalesced_add_range(struct region *region, u64 offset, u64 length); /* -EINVAL, -ENOSPC */
 /* Hands over all that was kept, in order. ORs the results. */

@@ -2,8 +2,8 @@
 /*
  * Rendering, in three steps:
  *
- *   collect  walk the tree; each leaf gives a span: its range after all clipping. A span met earlier is on top of all
- *            later ones, so its index is its rank; unclaimed policies rank behind everything.
+ *   collect  walk the tree; each leaf gives a span: its range after all clipping. A span met earlier is on
+ *            top of all later ones, so its index is its rank; unclaimed policies rank behind everything.
  *   sweep    spans sorted by address, a heap of those that cover the current address: O(n log n)
  *   fill     ranges become sections; the directory for lookups is drawn over them
  */
@@ -51,7 +51,10 @@ struct build {
 	u32 range_count;
 };
 
-/* ---- collect ------------------------------------------------------------------------------------------------ */
+/*
+ * ---- collect
+ * ------------------------------------------------------------------------------------------------
+ */
 
 static int grow_spans(struct build *b)
 {
@@ -99,8 +102,8 @@ static int add_span(struct build *b, const struct region *region, u64 low, u64 h
 }
 
 /*
- * [low, high] is the part of the region that can be seen, in its own offsets: there nothing wraps, whatever aliases do to
- * addresses. Adding `delta` (modulo 2^64) makes an offset an address.
+ * [low, high] is the part of the region that can be seen, in its own offsets: there nothing wraps, whatever
+ * aliases do to addresses. Adding `delta` (modulo 2^64) makes an offset an address.
  */
 static int collect(struct build *b, const struct region *region, u64 low, u64 high, u64 delta, bool readonly,
 		   unsigned level)
@@ -140,7 +143,10 @@ static int collect(struct build *b, const struct region *region, u64 low, u64 hi
 	return error;
 }
 
-/* ---- sweep -------------------------------------------------------------------------------------------------- */
+/*
+ * ---- sweep
+ * --------------------------------------------------------------------------------------------------
+ */
 
 static inline u32 rank(const struct build *b, u32 span)
 {
@@ -255,7 +261,10 @@ static void sweep(struct build *b)
 		}
 		top = b->heap[0];
 		put_range(b, at, top);
-		/* It goes on to its end, or to the start of one that ranks before it. What it hides wholly is dropped. */
+		/*
+		 * It goes on to its end, or to the start of one that ranks before it. What it hides wholly is
+		 * dropped.
+		 */
 		for (;; next++) {
 			if (next == b->count || b->keys[next].first > spans[top].last) {
 				if (spans[top].last == ~0ull)
@@ -273,7 +282,10 @@ static void sweep(struct build *b)
 	}
 }
 
-/* ---- fill --------------------------------------------------------------------------------------------------- */
+/*
+ * ---- fill
+ * ---------------------------------------------------------------------------------------------------
+ */
 
 static u8 direct_sizes(const struct region_ops *ops, bool write)
 {
@@ -351,7 +363,10 @@ static void fill_section(struct section *section, const struct span *span, bool 
 	}
 }
 
-/* The directory, see flatview_lookup. Returns the number of buckets, at most 4 for each range and one for each octave. */
+/*
+ * The directory, see flatview_lookup. Returns the number of buckets, at most 4 for each range and one for
+ * each octave.
+ */
 static u32 fill_buckets(const struct build *b, struct octave *octaves, u16 *bucket, u32 *padding)
 {
 	const struct range *ranges = b->ranges;

@@ -6,13 +6,15 @@
  *      pci     .......|bar0|.....|bar1|...........          (priority 1)
  *      view    |ram__|bar0|ram__|bar1|ram________|hole...|
  *
- * The sections partition the whole 2^64 bytes: what nobody claims is a section too (SECTION_UNCLAIMED), so a lookup
- * always finds one. Neighbours that continue each other (same region, same attributes, offsets that go on) are one. A
- * view is immutable, one allocation, published by one atomic store; see mm/core.h for how long it lives.
+ * The sections partition the whole 2^64 bytes: what nobody claims is a section too (SECTION_UNCLAIMED), so a
+ * lookup always finds one. Neighbours that continue each other (same region, same attributes, offsets that go
+ * on) are one. A view is immutable, one allocation, published by one atomic store; see mm/core.h for how long
+ * it lives.
  *
- * Lookup: each octave of addresses [2^n, 2^(n+1)) is cut into equal buckets, about two for each section that starts in it; a
- * branch-free search among the few sections that a bucket touches finds the right one. Where the sections of an octave are spread
- * evenly that is one step, at worst log2(sections): what lies far away makes nothing slower.
+ * Lookup: each octave of addresses [2^n, 2^(n+1)) is cut into equal buckets, about two for each section that
+ * starts in it; a branch-free search among the few sections that a bucket touches finds the right one. Where
+ * the sections of an octave are spread evenly that is one step, at worst log2(sections): what lies far away
+ * makes nothing slower.
  */
 #ifndef MM_FLATVIEW_H
 #define MM_FLATVIEW_H
@@ -66,7 +68,7 @@ static_assert(sizeof(struct section) == 64, "a section is a cache line");
 struct octave {
 	u32 base;  /* + (address >> shift): its bucket, modulo 2^32 */
 	u16 shift; /* log2 of a bucket */
-	u16 half; /* what the search for a section begins with: a power of two, 0 if there is nothing to search */
+	u16 half;  /* the search's first step, a power of two; 0: a bucket has one section */
 };
 
 struct flatview {
@@ -83,9 +85,9 @@ struct flatview {
 };
 
 /*
- * Renders `root`. `unclaimed` is the policy where no container has one. On success *view is new; otherwise -ENOMEM,
- * -E2BIG (more than FLATVIEW_SECTIONS_MAX sections) or -ELOOP (nested deeper than REGION_DEPTH_MAX). Takes scratch memory and
- * an id from the core.
+ * Renders `root`. `unclaimed` is the policy where no container has one. On success *view is new; otherwise
+ * -ENOMEM, -E2BIG (more than FLATVIEW_SECTIONS_MAX sections) or -ELOOP (nested deeper than REGION_DEPTH_MAX).
+ * Takes scratch memory and an id from the core.
  */
 int flatview_build(struct mem_core *core, const struct region *root, enum unclaimed unclaimed, bool ram_only,
 		   struct flatview **view);
@@ -104,8 +106,8 @@ static inline const struct section *flatview_lookup(const struct flatview *view,
 }
 
 /*
- * Does the section accept the access at all? MEM_OK, or MEM_DECODE_ERROR (nothing there) or MEM_ACCESS_ERROR (read-only, no ops
- * allowed). IOMMU sections accept what is not read-only: their translator decides.
+ * Does the section accept the access at all? MEM_OK, or MEM_DECODE_ERROR (nothing there) or MEM_ACCESS_ERROR
+ * (read-only, no ops allowed). IOMMU sections accept what is not read-only: their translator decides.
  */
 static inline enum mem_result section_refuses(const struct section *section, enum mem_access access)
 {
@@ -131,8 +133,9 @@ static inline bool section_is_direct(const struct section *section, enum mem_acc
 bool section_equal(const struct section *a, const struct section *b);
 
 /*
- * What a reader remembers: the section found last. Zero-initialised: empty. One cache belongs to one reader and one
- * address space. It survives quiescent points: views are told apart by their id, which is never reused.
+ * What a reader remembers: the section found last. Zero-initialised: empty. One cache belongs to one reader
+ * and one address space. It survives quiescent points: views are told apart by their id, which is never
+ * reused.
  */
 struct section_cache {
 	u64 id;
@@ -140,13 +143,14 @@ struct section_cache {
 };
 
 /*
- * Who follows a space's view. On each new view: begin; `remove` for each section that went, in ascending order; then in
- * ascending order `add`, `keep` (nothing changed) or `change` (same range, region, offset and kind of host
- * memory, other flags); commit. `change` NULL: told as remove and add. Unclaimed sections are not told. Any function
- * may be NULL. The new view is already published while they run; the sections are valid during the call.
+ * Who follows a space's view. On each new view: begin; `remove` for each section that went, in ascending
+ * order; then in ascending order `add`, `keep` (nothing changed) or `change` (same range, region, offset and
+ * kind of host memory, other flags); commit. `change` NULL: told as remove and add. Unclaimed sections are
+ * not told. Any function may be NULL. The new view is already published while they run; the sections are
+ * valid during the call.
  *
- * `dirty_cleared`: a client has taken the dirty bits of this range: write-protect it again. first, last: addresses of
- * the space, page-aligned outwards.
+ * `dirty_cleared`: a client has taken the dirty bits of this range: write-protect it again. first, last:
+ * addresses of the space, page-aligned outwards.
  */
 struct mem_listener {
 	struct mem_listener *next;

@@ -29,7 +29,10 @@ const char *iommu_fault_text(unsigned reason)
 	return reason < ARRAY_SIZE(texts) ? texts[reason] : "denied by the unit";
 }
 
-/* ---- translation -------------------------------------------------------------------------------------------- */
+/*
+ * ---- translation
+ * --------------------------------------------------------------------------------------------
+ */
 
 /* Bytes from `iova` to the end of the block of size mask + 1, at most `length`. */
 static u64 clip_to_block(u64 iova, u64 mask, u64 length)
@@ -112,7 +115,10 @@ void iommu_tell(const struct iommu_target *target, enum mem_access access)
 		step->iommu->ops->fault(step->iommu, step->iova, target->length, access, target->reason);
 }
 
-/* ---- notifiers ---------------------------------------------------------------------------------------------- */
+/*
+ * ---- notifiers
+ * ----------------------------------------------------------------------------------------------
+ */
 
 void iommu_notifier_add(struct iommu_region *iommu, struct iommu_notifier *notifier)
 {
@@ -174,7 +180,10 @@ void iommu_replay(struct iommu_region *iommu, struct iommu_notifier *notifier)
 	}
 }
 
-/* ---- invalidation ------------------------------------------------------------------------------------------- */
+/*
+ * ---- invalidation
+ * -------------------------------------------------------------------------------------------
+ */
 
 static struct mem_mapping *revoke_next(struct iommu_region *iommu, u64 first, u64 last)
 {
@@ -197,7 +206,10 @@ unsigned iommu_invalidate(struct iommu_region *iommu, u64 first, u64 last)
 	struct mem_mapping *mapping;
 	unsigned revoked = 0;
 
-	/* Before the links: a mapping that is being made and not linked yet sees this, and looks again (map.c). */
+	/*
+	 * Before the links: a mapping that is being made and not linked yet sees this, and looks again
+	 * (map.c).
+	 */
 	__atomic_add_fetch(&iommu->generation, 1, __ATOMIC_SEQ_CST);
 	while ((mapping = revoke_next(iommu, first, last)) != NULL) {
 		struct map_client *client = mapping->client;

@@ -3,11 +3,12 @@
  * IOMMU regions: the one kind that is looked up at the moment of access.
  *
  *   device -> bus-master space -> [ IOMMU region: iova -> translate() -> address ] -> target space -> section
- *                                                                                     (which may be a further IOMMU
- *                                                                                      region: at most 4 in a row)
  *
- * Each step works on the address that the step before produced and on nothing else. What is translated is cut at the end of
- * the entry's mask, never into single bytes: a denied entry covers at least the rest of its 4 KiB page.
+ * The section may be a further IOMMU region's: at most 4 in a row.
+ *
+ * Each step works on the address that the step before produced and on nothing else. What is translated is cut
+ * at the end of the entry's mask, never into single bytes: a denied entry covers at least the rest of its 4
+ * KiB page.
  */
 #ifndef MM_IOMMU_REGION_H
 #define MM_IOMMU_REGION_H
@@ -16,7 +17,10 @@
 
 #define IOMMU_CHAIN_MAX 4
 
-/* Why a device's access ended. Numbers from IOMMU_FAULT_UNIT on belong to the translator: VT-d's are fault reason + that. */
+/*
+ * Why a device's access ended. Numbers from IOMMU_FAULT_UNIT on belong to the translator: VT-d's are fault
+ * reason + that.
+ */
 enum iommu_fault_reason {
 	IOMMU_FAULT_NONE,
 	IOMMU_FAULT_NOT_MAPPED,	   /* no translation for this address */
@@ -30,8 +34,9 @@ enum iommu_fault_reason {
 const char *iommu_fault_text(unsigned reason); /* in words; "fault 0x.." for a translator's own */
 
 /*
- * A translation. `mask` is size - 1 of the naturally aligned block around `iova` for which it holds: at least what is worth
- * cutting a transfer at. perm: bit 0 read, bit 1 write (enum mem_access); MEM_NONE: absent, `reason` says why.
+ * A translation. `mask` is size - 1 of the naturally aligned block around `iova` for which it holds: at least
+ * what is worth cutting a transfer at. perm: bit 0 read, bit 1 write (enum mem_access); MEM_NONE: absent,
+ * `reason` says why.
  */
 struct iommu_entry {
 	u64 iova;	/* as asked; bits below the mask count as they are */
@@ -46,17 +51,20 @@ struct iommu_notifier;
 
 struct iommu_ops {
 	/*
-	 * Looks up, and changes nothing that can be seen: faults are recorded by `fault`. `access` MEM_NONE: tell what is
-	 * there. `iova` counts from the start of the region.
+	 * Looks up, and changes nothing that can be seen: faults are recorded by `fault`. `access` MEM_NONE:
+	 * tell what is there. `iova` counts from the start of the region.
 	 */
 	struct iommu_entry (*translate)(const struct iommu_region *iommu, u64 iova, enum mem_access access);
 	/*
-	 * An access of `length` bytes at `iova` was denied or went nowhere. Once for each block that failed. NULL: nobody
-	 * wants to know.
+	 * An access of `length` bytes at `iova` was denied or went nowhere. Once for each block that failed.
+	 * NULL: nobody wants to know.
 	 */
 	void (*fault)(struct iommu_region *iommu, u64 iova, u64 length, enum mem_access access,
 		      unsigned reason);
-	/* Tells `notifier` every present entry of its range, larger than page by page. NULL: done by translating all of it. */
+	/*
+	 * Tells `notifier` every present entry of its range, larger than page by page. NULL: done by
+	 * translating all of it.
+	 */
 	void (*replay)(struct iommu_region *iommu, struct iommu_notifier *notifier);
 };
 
@@ -91,7 +99,10 @@ static inline struct iommu_region *region_to_iommu(const struct region *region)
 
 enum { IOMMU_UNMAP = 1, IOMMU_MAP = 2 };
 
-/* Who wants to know of changes in [first, last]. For UNMAP, entry.iova and entry.mask tell the range, perm is 0. */
+/*
+ * Who wants to know of changes in [first, last]. For UNMAP, entry.iova and entry.mask tell the range, perm is
+ * 0.
+ */
 struct iommu_notifier {
 	struct iommu_notifier *next;
 	void (*notify)(struct iommu_notifier *notifier, struct iommu_region *iommu, unsigned event, u64 first,
@@ -106,10 +117,11 @@ void iommu_notifier_remove(struct iommu_region *iommu, struct iommu_notifier *no
 void iommu_replay(struct iommu_region *iommu, struct iommu_notifier *notifier);
 
 /*
- * The translator calls these when its tables have changed. Invalidation: translations of [first, last] are gone. Each live
- * mapping over it is revoked (mm/map.h): when this returns, nothing is written through it any more; then notifiers hear
- * UNMAP, clipped to their range. Returns the number of mappings revoked. Where devices run on other CPUs than the
- * caller's, mem_synchronize() afterwards waits for accesses (not mappings) that are under way.
+ * The translator calls these when its tables have changed. Invalidation: translations of [first, last] are
+ * gone. Each live mapping over it is revoked (mm/map.h): when this returns, nothing is written through it any
+ * more; then notifiers hear UNMAP, clipped to their range. Returns the number of mappings revoked. Where
+ * devices run on other CPUs than the caller's, mem_synchronize() afterwards waits for accesses (not mappings)
+ * that are under way.
  */
 unsigned iommu_invalidate(struct iommu_region *iommu, u64 first, u64 last);
 /* New translations appeared: notifiers hear MAP. */
@@ -134,16 +146,16 @@ struct iommu_target {
 };
 
 /*
- * Follows `address`, which is in `section` of kind SECTION_IOMMU, to a section of another kind that accepts the access. `length`
- * > 0. Records nothing: see iommu_tell.
+ * Follows `address`, which is in `section` of kind SECTION_IOMMU, to a section of another kind that accepts
+ * the access. `length` > 0. Records nothing: see iommu_tell.
  */
 void iommu_walk(const struct section *section, u64 address, u64 length, enum mem_access access,
 		struct iommu_target *target);
 
 /*
- * A lookup in the target space that tries the section found last: most of a device's traffic goes to one. What is remembered
- * is just a pointer. If it points into the current view's array it is one of its sections, whichever view it came
- * from; readers that race for it do no harm.
+ * A lookup in the target space that tries the section found last: most of a device's traffic goes to one.
+ * What is remembered is just a pointer. If it points into the current view's array it is one of its sections,
+ * whichever view it came from; readers that race for it do no harm.
  */
 static inline const struct section *iommu_target_section(struct iommu_region *iommu, u64 address)
 {
@@ -159,8 +171,8 @@ static inline const struct section *iommu_target_section(struct iommu_region *io
 }
 
 /*
- * The short way, for what goes well: where `*address` leads for at least one of `*length` bytes (which become as many as go
- * on there). NULL if anything is in the way; then iommu_walk tells what.
+ * The short way, for what goes well: where `*address` leads for at least one of `*length` bytes (which become
+ * as many as go on there). NULL if anything is in the way; then iommu_walk tells what.
  */
 static inline __attribute__((always_inline)) const struct section *
 iommu_follow(const struct section *section, u64 *address, u64 *length, enum mem_access access)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The one way to tell the operator something. Declared at the bottom so that every layer may use it; implemented by
- * whoever links the code: arch/log.c on the machine, tests/unit/host_log.c on the host.
+ * The one way to tell the operator something. Declared at the bottom so that every layer may use it;
+ * implemented by whoever links the code: arch/log.c on the machine, tests/unit/host_log.c on the host.
  *
  * One call is one line; the text carries no newline. Lines that a guest can cause at will go through a
  * `struct log_rate`, so that a guest cannot flood the console (CVE-2011-3131).
@@ -16,8 +16,8 @@ enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 void log_line(enum log_level level, const char *format, ...) __printf(2, 3);
 
 /*
- * At most LOG_RATE_BURST lines from one place; what came after is counted in `dropped`, shown by the hypervisor
- * console. Zero-initialised: ready.
+ * At most LOG_RATE_BURST lines from one place; what came after is counted in `dropped`, shown by the
+ * hypervisor console. Zero-initialised: ready.
  */
 #define LOG_RATE_BURST 10
 struct log_rate {

@@ -23,7 +23,10 @@ void map_client_init(struct map_client *client, const char *name, struct bounce_
 		slots[i] = (struct bounce_slot){ .bytes = (u8 *)memory + (size_t)i * slot_size };
 }
 
-/* ---- links to the IOMMU regions that the mapping depends on ------------------------------------------------- */
+/*
+ * ---- links to the IOMMU regions that the mapping depends on
+ * -------------------------------------------------
+ */
 
 /* False: what was translated in `generation` has been invalidated since; the link must go again. */
 static inline bool link_step(struct mem_mapping *mapping, struct iommu_region *iommu, u64 iova,
@@ -76,7 +79,10 @@ static void unlink_steps(struct mem_mapping *mapping)
 	mapping->link_count = 0;
 }
 
-/* ---- map ---------------------------------------------------------------------------------------------------- */
+/*
+ * ---- map
+ * ----------------------------------------------------------------------------------------------------
+ */
 
 /* The next translation goes on where the first one ends: the same regions, the same memory. */
 static bool goes_on(const struct iommu_target *start, const struct iommu_target *next, u64 length)
@@ -94,7 +100,10 @@ static bool goes_on(const struct iommu_target *start, const struct iommu_target 
 	return true;
 }
 
-/* Looks further than the first page as long as memory goes on: what is denied there ends the mapping, and is no fault. */
+/*
+ * Looks further than the first page as long as memory goes on: what is denied there ends the mapping, and is
+ * no fault.
+ */
 static u64 extend(const struct section *section, u64 address, u64 length, enum mem_access access,
 		  const struct iommu_target *start)
 {
@@ -192,8 +201,8 @@ static void start(struct mem_mapping *mapping, struct map_client *client, enum m
 }
 
 /*
- * The way of nearly all mappings: RAM, behind one translation that covers all of it. False: nothing is mapped, the long way
- * tells why or does it.
+ * The way of nearly all mappings: RAM, behind one translation that covers all of it. False: nothing is
+ * mapped, the long way tells why or does it.
  */
 static inline bool map_short(const struct section *section, struct map_client *client, u64 address,
 			     u64 length, enum mem_access access, struct mem_mapping *mapping)
@@ -241,7 +250,10 @@ static enum mem_result map_iommu(const struct section *section, struct map_clien
 		result = map_section(client, target.as, target.section, target.address, got, mapping);
 		if (result != MEM_OK || link_steps(mapping, &target))
 			return result;
-		/* Invalidated meanwhile, by another CPU or by what a bounced device did when it was read: once more. */
+		/*
+		 * Invalidated meanwhile, by another CPU or by what a bounced device did when it was read:
+		 * once more.
+		 */
 		unlink_steps(mapping);
 		if (mapping->bounced)
 			put_slot(client, &client->slots[mapping->slot]);
@@ -260,17 +272,19 @@ enum mem_result as_map(const struct address_space *as, struct map_client *client
 		result |= MEM_ERROR;
 	if (unlikely(result != MEM_OK))
 		return result;
-	if (section->kind != SECTION_IOMMU) {
-		result = map_section(client, as, section, address, section_clip(section, address, length),
-				     mapping);
-	} else {
+	length = section_clip(section, address, length);
+	if (section->kind != SECTION_IOMMU)
+		result = map_section(client, as, section, address, length, mapping);
+	else
 		result = map_iommu(section, client, address, length, access, mapping);
-	}
 	client->live += result == MEM_OK;
 	return result;
 }
 
-/* ---- unmap -------------------------------------------------------------------------------------------------- */
+/*
+ * ---- unmap
+ * --------------------------------------------------------------------------------------------------
+ */
 
 enum mem_result as_unmap(struct mem_mapping *mapping, u64 produced)
 {

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Text of trees and views, line by line (no newline in them), for consoles and tools. Lines stay below 224 characters. */
+/*
+ * Text of trees and views, line by line (no newline in them), for consoles and tools. Lines stay below 224
+ * characters.
+ */
 #ifndef MM_MTREE_H
 #define MM_MTREE_H
 

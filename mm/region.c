@@ -9,7 +9,10 @@
 #include "mm/log.h"
 #include "mm/space.h"
 
-/* Trees are small; more steps than this in one search means aliases that multiply, and is treated like a loop. */
+/*
+ * Trees are small; more steps than this in one search means aliases that multiply, and is treated like a
+ * loop.
+ */
 #define SEARCH_STEPS 100000
 
 static void region_init(struct region *region, enum region_kind kind, const char *name, u128 size)
@@ -90,11 +93,14 @@ void region_destroy(struct region *region)
 	region->empty = true;
 }
 
-/* ---- who can see a region ----------------------------------------------------------------------------------- */
+/*
+ * ---- who can see a region
+ * -----------------------------------------------------------------------------------
+ */
 
 /*
- * Calls `visit` for each space in which a change of `region` can show: upwards through parents and linked aliases, as far as
- * they are enabled. Whether `region` itself is, is the caller's question.
+ * Calls `visit` for each space in which a change of `region` can show: upwards through parents and linked
+ * aliases, as far as they are enabled. Whether `region` itself is, is the caller's question.
  */
 static void each_space_above(struct region *region, void (*visit)(struct address_space *as, void *to),
 			     void *to, unsigned *steps)
@@ -164,9 +170,15 @@ void region_changed(struct region *region)
 	commit_above(region);
 }
 
-/* ---- loops -------------------------------------------------------------------------------------------------- */
+/*
+ * ---- loops
+ * --------------------------------------------------------------------------------------------------
+ */
 
-/* Is `wanted` at or above `region`? `depth` grows to the longest way up; true also when that or the search is too long. */
+/*
+ * Is `wanted` at or above `region`? `depth` grows to the longest way up; true also when that or the search is
+ * too long.
+ */
 static bool is_above(const struct region *region, const struct region *wanted, unsigned level,
 		     unsigned *depth, unsigned *steps)
 {
@@ -184,8 +196,8 @@ static bool is_above(const struct region *region, const struct region *wanted, u
 }
 
 /*
- * Containers and aliases from `region` down to its deepest leaf; too many if `unwanted` is among them. Downwards, because
- * aliases that nobody shows yet are not linked to their targets.
+ * Containers and aliases from `region` down to its deepest leaf; too many if `unwanted` is among them.
+ * Downwards, because aliases that nobody shows yet are not linked to their targets.
  */
 static unsigned height(const struct region *region, const struct region *unwanted, unsigned level,
 		       unsigned *steps)
@@ -215,7 +227,10 @@ static bool would_loop(const struct region *parent, const struct region *child)
 	return depth + height(child, parent, 1, &down) > REGION_DEPTH_MAX;
 }
 
-/* ---- linking ------------------------------------------------------------------------------------------------ */
+/*
+ * ---- linking
+ * ------------------------------------------------------------------------------------------------
+ */
 
 /* An alias of an alias is seen by way of both: whoever links the first one links the second one too. */
 void region_link_alias(struct region *region)
@@ -339,7 +354,10 @@ void region_remove(struct region *child)
 	commit_above(parent);
 }
 
-/* ---- changes ------------------------------------------------------------------------------------------------ */
+/*
+ * ---- changes
+ * ------------------------------------------------------------------------------------------------
+ */
 
 void region_set_enabled(struct region *region, bool enabled)
 {

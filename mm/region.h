@@ -2,9 +2,10 @@
 /*
  * A region: a piece of an address map, embedded in whoever owns it. Nothing is allocated for it.
  *
- * Regions form trees. A container's children are kept in order of descending priority, then ascending offset, then the
- * most recently added or moved first: what comes first in this order is on top where children overlap. A child is clipped
- * to its parent. A container's own operations, if it has any, answer where no child does.
+ * Regions form trees. A container's children are kept in order of descending priority, then ascending offset,
+ * then the most recently added or moved first: what comes first in this order is on top where children
+ * overlap. A child is clipped to its parent. A container's own operations, if it has any, answer where no
+ * child does.
  *
  * kind          reads                       writes
  * CONTAINER     through to lower siblings, or its own ops
@@ -17,12 +18,13 @@
  * RESERVED      MEM_DECODE_ERROR: hides what is below, somebody outside of this core answers
  * IOMMU         looked up in its translator, mm/iommu_region.h
  *
- * An address is unclaimed where none of these is: what then happens is the policy of the innermost container around it
- * that has one, or of the address space.
+ * An address is unclaimed where none of these is: what then happens is the policy of the innermost container
+ * around it that has one, or of the address space.
  *
- * Errors: 0, or negative errno. What a function refuses is told by log_error with the names and ranges of both regions.
- * Lifetime: a region that was removed may be reused or freed after the next quiescent point of all readers
- * (mm/core.h). Whatever is said here about changes: outside a transaction, each takes effect at once.
+ * Errors: 0, or negative errno. What a function refuses is told by log_error with the names and ranges of
+ * both regions. Lifetime: a region that was removed may be reused or freed after the next quiescent point of
+ * all readers (mm/core.h). Whatever is said here about changes: outside a transaction, each takes effect at
+ * once.
  */
 #ifndef MM_REGION_H
 #define MM_REGION_H
@@ -30,7 +32,10 @@
 #include "mm/access.h"
 #include "mm/types.h"
 
-/* Sizes are given in 128 bits, so that the whole of an address space has one; inside, ranges are {first, last}. */
+/*
+ * Sizes are given in 128 bits, so that the whole of an address space has one; inside, ranges are {first,
+ * last}.
+ */
 typedef unsigned __int128 u128;
 #define REGION_SIZE_WHOLE ((u128)1 << 64)
 #define REGION_DEPTH_MAX  32 /* containers and aliases between a space's root and a leaf */
@@ -83,8 +88,8 @@ struct region {
 };
 
 /*
- * Initialise. `name` is kept, not copied. The region is enabled, belongs to nobody, priority 0. A size of zero or above
- * 2^64, or ops with impossible sizes, make a region that region_add and as_init refuse.
+ * Initialise. `name` is kept, not copied. The region is enabled, belongs to nobody, priority 0. A size of
+ * zero or above 2^64, or ops with impossible sizes, make a region that region_add and as_init refuse.
  */
 void region_init_container(struct region *region, const char *name, u128 size);
 /* A container that answers where no child does. */
@@ -101,16 +106,20 @@ void region_init_mmio(struct region *region, const char *name, u128 size, const 
 /* Shows `target` from `offset` on; the part of `size` that lies beyond the target's end shows nothing. */
 void region_init_alias(struct region *region, const char *name, u128 size, struct region *target, u64 offset);
 void region_init_reserved(struct region *region, const char *name, u128 size);
-/* A region stops being used: it must be nobody's child, no space's root and no alias's target. Frees its dirty log. */
+/*
+ * A region stops being used: it must be nobody's child, no space's root and no alias's target. Frees its
+ * dirty log.
+ */
 void region_destroy(struct region *region);
 
 /*
- * Puts `child` at `offset` of `parent`. -EINVAL: empty, impossible ops, or parent of the wrong kind (only containers have
- * children); -EBUSY: has a parent already; -ELOOP: it would contain itself, directly or by an alias, or be nested deeper
- * than REGION_DEPTH_MAX; -EEXIST: overlaps an enabled sibling of the same priority.
+ * Puts `child` at `offset` of `parent`. -EINVAL: empty, impossible ops, or parent of the wrong kind (only
+ * containers have children); -EBUSY: has a parent already; -ELOOP: it would contain itself, directly or by an
+ * alias, or be nested deeper than REGION_DEPTH_MAX; -EEXIST: overlaps an enabled sibling of the same
+ * priority.
  *
- * region_add_overlapping does not mind the last one (a guest may place BARs over each other): the order above decides.
- * The same holds for every later change: only region_add looks for ties.
+ * region_add_overlapping does not mind the last one (a guest may place BARs over each other): the order above
+ * decides. The same holds for every later change: only region_add looks for ties.
  */
 int region_add(struct region *parent, u64 offset, struct region *child, s32 priority);
 int region_add_overlapping(struct region *parent, u64 offset, struct region *child, s32 priority);
@@ -130,10 +139,15 @@ void region_set_unclaimed(struct region *container, enum unclaimed policy);
 void region_link_alias(struct region *region);
 void region_unlink_alias(struct region *region);
 
-/* Each space in which the region can show, as far as what is above it is enabled; one space may come more than once. */
+/*
+ * Each space in which the region can show, as far as what is above it is enabled; one space may come more
+ * than once.
+ */
 void region_each_space(struct region *region, void (*visit)(struct address_space *as, void *to), void *to);
 
-/* Something about the region's sections changed that mm cannot see by itself. Rebuilds like any other change. */
+/*
+ * Something about the region's sections changed that mm cannot see by itself. Rebuilds like any other change.
+ */
 void region_changed(struct region *region);
 
 static inline u128 region_get_size(const struct region *region)

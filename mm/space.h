@@ -4,18 +4,22 @@
  *
  * Two shapes of access:
  *
- *  - an *access* (as_load, as_store, and their named forms) is what a CPU does with one instruction: 1, 2, 4 or 8 bytes.
- *    A device sees it as it is, or, as its `valid` sizes refuse it, not at all (MEM_DECODE_ERROR).
- *  - a *transfer* (as_read, as_write, as_fill, as_copy) moves any number of bytes. On a device it is broken into the largest
- *    naturally aligned accesses that the device decodes (or larger than natural alignment allows, if `valid.unaligned`).
+ *  - an *access* (as_load, as_store, and their named forms) is what a CPU does with one instruction: 1, 2, 4
+ *    or 8 bytes. A device sees it as it is, or, if its `valid` sizes refuse it, not at all
+ *    (MEM_DECODE_ERROR).
+ *  - a *transfer* (as_read, as_write, as_fill, as_copy) moves any number of bytes. On a device it is broken
+ *    into the largest naturally aligned accesses that the device decodes (or larger than natural alignment
+ *    allows, if `valid.unaligned`).
  *
- * Either is split at the edges of sections and of IOMMU pages; an access that is split goes on as a transfer. Every part is
- * tried, also behind one that failed; the results are ORed. A part that fails reads as ones (zeros where the policy of
- * an unclaimed range says so), or is dropped. A transfer that runs past 2^64 - 1: what is beyond is MEM_DECODE_ERROR.
- * A transfer of no bytes is MEM_OK. RAM is accessed with single-copy atomicity if the access is naturally aligned.
+ * Either is split at the edges of sections and of IOMMU pages; an access that is split goes on as a transfer.
+ * Every part is tried, also behind one that failed; the results are ORed. A part that fails reads as ones
+ * (zeros where the policy of an unclaimed range says so), or is dropped. A transfer that runs past 2^64 - 1:
+ * what is beyond is MEM_DECODE_ERROR. A transfer of no bytes is MEM_OK. RAM is accessed with single-copy
+ * atomicity if the access is naturally aligned.
  *
- * Byte order: `as_load`/`as_store` and their forms with an explicit order move a number; transfers move bytes in memory
- * order. A device's numbers are turned into bytes as its ops' `endian` says. Translation never changes any of this.
+ * Byte order: `as_load`/`as_store` and their forms with an explicit order move a number; transfers move bytes
+ * in memory order. A device's numbers are turned into bytes as its ops' `endian` says. Translation never
+ * changes any of this.
  */
 #ifndef MM_SPACE_H
 #define MM_SPACE_H
@@ -39,15 +43,17 @@ struct address_space {
 };
 
 /*
- * `root` may be shared by several spaces. `unclaimed` INHERIT means ONES. 0, or what the first rebuild said (core.h), or
- * -EINVAL for an empty root.
+ * `root` may be shared by several spaces. `unclaimed` INHERIT means ONES. 0, or what the first rebuild said
+ * (core.h), or -EINVAL for an empty root.
  */
 int as_init(struct address_space *as, struct mem_core *core, const char *name, struct region *root,
 	    enum unclaimed unclaimed);
 /* After the next quiescent point of all readers. Listeners must be gone. */
 void as_destroy(struct address_space *as);
 
-/* Accesses never reach ops: MEM_ACCESS_ERROR instead. For what devices master: DMA cannot re-enter a device. */
+/*
+ * Accesses never reach ops: MEM_ACCESS_ERROR instead. For what devices master: DMA cannot re-enter a device.
+ */
 void as_set_ram_only(struct address_space *as, bool ram_only);
 
 /* For mm/region.c: `as` must be rebuilt at the outermost commit; now, if no transaction is open. */
@@ -90,7 +96,10 @@ static inline u64 section_offset(const struct section *section, u64 address)
 	return section->offset + (address - section->first);
 }
 
-/* ---- transfers ---------------------------------------------------------------------------------------------- */
+/*
+ * ---- transfers
+ * ----------------------------------------------------------------------------------------------
+ */
 
 enum mem_result as_read(const struct address_space *as, u64 address, void *buffer, u64 length);
 enum mem_result as_write(const struct address_space *as, u64 address, const void *buffer, u64 length);
@@ -106,11 +115,17 @@ enum mem_result as_write_cached(const struct address_space *as, struct section_c
 				const void *buffer, u64 length);
 /* `length` times `byte`. */
 enum mem_result as_fill(const struct address_space *as, u64 address, u8 byte, u64 length);
-/* From one space to another or within one; ranges that overlap in memory end as if copied upwards in some chunks. */
+/*
+ * From one space to another or within one; ranges that overlap in memory end as if copied upwards in some
+ * chunks.
+ */
 enum mem_result as_copy(const struct address_space *to, u64 to_address, const struct address_space *from,
 			u64 address, u64 length);
 
-/* ---- accesses ----------------------------------------------------------------------------------------------- */
+/*
+ * ---- accesses
+ * -----------------------------------------------------------------------------------------------
+ */
 
 /* The whole of an access, without a shortcut; `endian` is the order in which the number stands in memory. */
 enum mem_result as_load_slow(const struct address_space *as, const struct section *section, u64 address,
@@ -124,8 +139,9 @@ static inline u64 mem_size_mask(unsigned size)
 }
 
 /*
- * One access of a CPU, little endian; size 1, 2, 4 or 8. *value is zero above the size; all ones in it if it failed
- * (but zeros where the policy says so). RAM and well-formed device accesses end in a few instructions here.
+ * One access of a CPU, little endian; size 1, 2, 4 or 8. *value is zero above the size; all ones in it if it
+ * failed (but zeros where the policy says so). RAM and well-formed device accesses end in a few instructions
+ * here.
  */
 static inline enum mem_result as_load(const struct address_space *as, struct section_cache *cache,
 				      u64 address, unsigned size, u64 *value)
@@ -199,7 +215,9 @@ static inline enum mem_result as_store(const struct address_space *as, struct se
 	return as_store_slow(as, section, address, size, MEM_LITTLE_ENDIAN, value);
 }
 
-/* Numbers in a stated order, for those who keep no cache: as_load_le16(as, address, &value) .. as_store_be64. */
+/*
+ * Numbers in a stated order, for those who keep no cache: as_load_le16(as, address, &value) .. as_store_be64.
+ */
 #define AS_ACCESSORS(order, in_order, bits)                                                               \
 	static inline enum mem_result as_load_##order##bits(const struct address_space *as, u64 address,  \
 							    u##bits *v)                                   \
@@ -230,7 +248,10 @@ AS_ACCESSORS(be, AS_SWAPPED, 16)
 AS_ACCESSORS(be, AS_SWAPPED, 32)
 AS_ACCESSORS(be, AS_SWAPPED, 64)
 
-/* ---- what it costs ------------------------------------------------------------------------------------------ */
+/*
+ * ---- what it costs
+ * ------------------------------------------------------------------------------------------
+ */
 
 struct as_usage {
 	u32 sections;	/* of the current view, unclaimed ones too */

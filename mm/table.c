@@ -33,7 +33,10 @@ bool region_table_range(const struct region_table *table, const struct region_ro
 	return row && *last >= *first;
 }
 
-/* ---- building ----------------------------------------------------------------------------------------------- */
+/*
+ * ---- building
+ * -----------------------------------------------------------------------------------------------
+ */
 
 static int init_row(const struct region_table *table, const struct region_row *row, void *board)
 {
@@ -165,7 +168,10 @@ void region_table_unbuild(const struct region_table *table, void *board)
 		region_remove(region_row_region(&table->rows[i], board));
 }
 
-/* ---- text --------------------------------------------------------------------------------------------------- */
+/*
+ * ---- text
+ * ---------------------------------------------------------------------------------------------------
+ */
 
 static bool same_parent(const struct region_row *row, const struct region_row *parent)
 {

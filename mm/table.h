@@ -15,13 +15,14 @@
  *		ROW_PORTS    ("com1",      "ports",  0x3f8,      8,        AT(struct pc, com1.ports)),
  *	};
  *
- * The same table builds any number of boards: a row tells where its region lives by an offset into the board's struct.
- * Rows with ops, containers, aliases and reservations are initialised by region_table_build. MMIO rows without ops, ROM, ROM
- * devices and IOMMU rows find a region that its owner has initialised, with this size. RAM rows are windows: the
- * configured amount of memory fills them in the order of the table; each is a `struct ram_window`.
+ * The same table builds any number of boards: a row tells where its region lives by an offset into the
+ * board's struct. Rows with ops, containers, aliases and reservations are initialised by region_table_build.
+ * MMIO rows without ops, ROM, ROM devices and IOMMU rows find a region that its owner has initialised, with
+ * this size. RAM rows are windows: the configured amount of memory fills them in the order of the table; each
+ * is a `struct ram_window`.
  *
- * What a compiler can see does not compile: no size, wrap past 2^64, RAM, ROM or MMIO that is not made of whole pages,
- * ports past 64 KiB. region_table_check sees the rest.
+ * What a compiler can see does not compile: no size, wrap past 2^64, RAM, ROM or MMIO that is not made of
+ * whole pages, ports past 64 KiB. region_table_check sees the rest.
  */
 #ifndef MM_TABLE_H
 #define MM_TABLE_H
@@ -120,21 +121,23 @@ struct ram_window {
 typedef void (*table_emit)(void *to, const char *line);
 
 /*
- * Every mistake as a line that names the rows and their ranges (absolute, both ends included); returns how many. Finds:
- * no name, or a name used twice; an unknown parent, one that is no container, parents in a circle; not page-aligned;
- * wrap past 2^64; not inside its parent; equal-priority overlap of siblings; an alias without target, or of a range
- * that its target does not have; an alias loop; memory or a device beyond `address_bits` (0: do not look); a device
- * page inside RAM, unless declared `over_ram` and of higher priority; two rows at one place in the board. (A row without
- * size cannot be written: `last` is size - 1, and the macros refuse 0.)
+ * Every mistake as a line that names the rows and their ranges (absolute, both ends included); returns how
+ * many. Finds: no name, or a name used twice; an unknown parent, one that is no container, parents in a
+ * circle; not page-aligned; wrap past 2^64; not inside its parent; equal-priority overlap of siblings; an
+ * alias without target, or of a range that its target does not have; an alias loop; memory or a device beyond
+ * `address_bits` (0: do not look); a device page inside RAM, unless declared `over_ram` and of higher
+ * priority; two rows at one place in the board. (A row without size cannot be written: `last` is size - 1,
+ * and the macros refuse 0.)
  */
 unsigned region_table_check(const struct region_table *table, unsigned address_bits, table_emit emit,
 			    void *to);
 
 /*
- * Initialises, fills the RAM rows with `ram_size` bytes out of the extents in order, and links the tree. The table must be
- * one that region_table_check accepts. Errors are told by log_error and leave nothing linked: -EINVAL (a region found at its
- * place is not what the row says), -E2BIG (RAM rows hold less than ram_size, or a row needs more than RAM_PIECES), -ENOMEM
- * (the extents hold less than ram_size), or what region_add says.
+ * Initialises, fills the RAM rows with `ram_size` bytes out of the extents in order, and links the tree. The
+ * table must be one that region_table_check accepts. Errors are told by log_error and leave nothing linked:
+ * -EINVAL (a region found at its place is not what the row says), -E2BIG (RAM rows hold less than ram_size,
+ * or a row needs more than RAM_PIECES), -ENOMEM (the extents hold less than ram_size), or what region_add
+ * says.
  */
 int region_table_build(const struct region_table *table, void *board, u64 ram_size,
 		       const struct ram_extent *extents, unsigned extent_count);

@@ -58,7 +58,10 @@ static bool same_text(const char *a, const char *b)
 	return a == b || (a && b && !strcmp(a, b));
 }
 
-/* ---- one row ------------------------------------------------------------------------------------------------ */
+/*
+ * ---- one row
+ * ------------------------------------------------------------------------------------------------
+ */
 
 static bool parents_circle(const struct check *check, const struct region_row *row)
 {
@@ -162,7 +165,10 @@ static void check_row(struct check *check, const struct region_row *row, unsigne
 			 text_of(check, row).text, address_bits, (unsigned long long)(BIT(address_bits) - 1));
 }
 
-/* ---- two rows ----------------------------------------------------------------------------------------------- */
+/*
+ * ---- two rows
+ * -----------------------------------------------------------------------------------------------
+ */
 
 static bool overlap(u64 first, u64 last, u64 other_first, u64 other_last)
 {

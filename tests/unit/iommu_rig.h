@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A device's side of the tests: an IOMMU region with a flat array of page entries in front of a space with RAM. */
+/*
+ * A device's side of the tests: an IOMMU region with a flat array of page entries in front of a space with
+ * RAM.
+ */
 #ifndef TESTS_UNIT_IOMMU_RIG_H
 #define TESTS_UNIT_IOMMU_RIG_H
 
@@ -68,8 +71,8 @@ static inline void flat_init(struct flat_iommu *flat, struct address_space *targ
 	} while (0)
 
 /*
- * Memory: RAM 0-0x7fff, a device 0x8000-0x80ff, ROM 0x9000-0x9fff. The DMA space: the IOMMU region at 0, 16 pages, of
- * which 0..7 are identity; 8 the device; 9 ROM.
+ * Memory: RAM 0-0x7fff, a device 0x8000-0x80ff, ROM 0x9000-0x9fff. The DMA space: the IOMMU region at 0, 16
+ * pages, of which 0..7 are identity; 8 the device; 9 ROM.
  */
 struct dma_rig {
 	struct rig rig;

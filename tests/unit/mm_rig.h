@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the tests of the memory core share: a machine core, a space over an empty container, and a device that keeps a
- * record of the calls it got.
+ * What the tests of the memory core share: a machine core, a space over an empty container, and a device that
+ * keeps a record of the calls it got.
  */
 #ifndef TESTS_UNIT_MM_RIG_H
 #define TESTS_UNIT_MM_RIG_H

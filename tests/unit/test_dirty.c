@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* The dirty log: precise to the page, for every way to write, and told to who must protect the pages again. */
+/*
+ * The dirty log: precise to the page, for every way to write, and told to who must protect the pages again.
+ */
 #include "tests/unit/mm_rig.h"
 
 #include <errno.h>
@@ -151,7 +153,10 @@ static void clients_do_not_disturb_each_other(void **state)
 	logged_destroy(&rig, &ram);
 }
 
-/* ---- listeners ---------------------------------------------------------------------------------------------- */
+/*
+ * ---- listeners
+ * ----------------------------------------------------------------------------------------------
+ */
 
 struct protector {
 	struct mem_listener listener;
@@ -185,7 +190,10 @@ static void listeners_hear_where_pages_are_to_be_protected_again(void **state)
 
 	(void)state;
 	logged_init(&rig, &ram);
-	/* Pages 2..5 are seen a second time, from the middle of page 2 on; and in another space, without listener. */
+	/*
+	 * Pages 2..5 are seen a second time, from the middle of page 2 on; and in another space, without
+	 * listener.
+	 */
 	region_init_alias(&alias, "alias", 0x3000, &ram, 0x2800);
 	region_init_alias(&elsewhere, "elsewhere", 0x3000, &ram, 0);
 	region_add(&rig.root, 0x800000, &alias, 0);

@@ -386,7 +386,10 @@ static void aliases_that_multiply_are_refused(void **state)
 	rig_init(&rig);
 	for (int i = LEVELS; i >= 0; i--)
 		region_init_container(&box[i], "box", 0x1000);
-	/* Each level shows the next one four times; two halves, each small enough to be searched, are joined at last. */
+	/*
+	 * Each level shows the next one four times; two halves, each small enough to be searched, are joined
+	 * at last.
+	 */
 	for (int i = LEVELS - 1; i >= 0; i--) {
 		for (int way = 0; way < WAYS && i != LEVELS / 2; way++) {
 			region_init_alias(&alias[i][way], "alias", 0x1000, &box[i + 1], 0);
@@ -403,7 +406,10 @@ static void aliases_that_multiply_are_refused(void **state)
 	rig_destroy(&rig);
 }
 
-/* ---- listeners ---------------------------------------------------------------------------------------------- */
+/*
+ * ---- listeners
+ * ----------------------------------------------------------------------------------------------
+ */
 
 struct heard {
 	struct mem_listener listener;

@@ -8,7 +8,10 @@
 #include "iommu/iotlb.h"
 #include "iommu/window.h"
 
-/* ---- regions ------------------------------------------------------------------------------------------------ */
+/*
+ * ---- regions
+ * ------------------------------------------------------------------------------------------------
+ */
 
 static void a_transfer_follows_its_translation_page_by_page(void **state)
 {
@@ -228,7 +231,10 @@ static void an_iommu_region_needs_a_translator_and_a_target(void **state)
 	rig_destroy(&rig);
 }
 
-/* ---- notifiers ---------------------------------------------------------------------------------------------- */
+/*
+ * ---- notifiers
+ * ----------------------------------------------------------------------------------------------
+ */
 
 struct heard {
 	struct iommu_notifier notifier;
@@ -348,7 +354,10 @@ static void replay_tells_every_present_page_once(void **state)
 	dma_rig_destroy(&d);
 }
 
-/* ---- windows ------------------------------------------------------------------------------------------------ */
+/*
+ * ---- windows
+ * ------------------------------------------------------------------------------------------------
+ */
 
 static const struct dma_row edu_rows[] = {
 	DMA_ROW("low ram", 0x1000, 0x5000, 0x2000, MEM_READ_WRITE),
@@ -561,7 +570,10 @@ static void broken_windows_are_told_with_both_rows(void **state)
 	assert_non_null(strstr(lines.text, "good 00:01.1: no DMA\n"));
 }
 
-/* ---- the fault log ------------------------------------------------------------------------------------------ */
+/*
+ * ---- the fault log
+ * ------------------------------------------------------------------------------------------
+ */
 
 static void the_fault_log_is_bounded_and_counts_all(void **state)
 {
@@ -647,7 +659,10 @@ static void faults_are_told_in_words(void **state)
 		assert_true(strlen(iommu_fault_text(reason)) > 0);
 }
 
-/* ---- the IOTLB ---------------------------------------------------------------------------------------------- */
+/*
+ * ---- the IOTLB
+ * ----------------------------------------------------------------------------------------------
+ */
 
 #define TLB_SIZE 64
 

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* map and unmap: zero copy where it is RAM, bounce slots where not, and what an invalidation does to a mapping. */
+/*
+ * map and unmap: zero copy where it is RAM, bounce slots where not, and what an invalidation does to a
+ * mapping.
+ */
 #include "tests/unit/iommu_rig.h"
 
 #include "mm/dirty.h"
@@ -207,7 +210,10 @@ static void a_stale_copy_of_a_mapping_unmaps_nothing(void **state)
 	dma_rig_destroy(&d);
 }
 
-/* ---- through an IOMMU --------------------------------------------------------------------------------------- */
+/*
+ * ---- through an IOMMU
+ * ---------------------------------------------------------------------------------------
+ */
 
 static void contiguous_pages_are_one_mapping(void **state)
 {

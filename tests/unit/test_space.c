@@ -148,7 +148,10 @@ static void numbers_in_a_stated_order(void **state)
 	rig_destroy(&b.rig);
 }
 
-/* ---- devices ------------------------------------------------------------------------------------------------ */
+/*
+ * ---- devices
+ * ------------------------------------------------------------------------------------------------
+ */
 
 static void well_formed_device_accesses_arrive_as_they_are(void **state)
 {
@@ -498,7 +501,10 @@ static void copies_cross_spaces_and_devices(void **state)
 	rig_destroy(&b.rig);
 }
 
-/* ---- what is not RAM and not a device ----------------------------------------------------------------------- */
+/*
+ * ---- what is not RAM and not a device
+ * -----------------------------------------------------------------------
+ */
 
 static void holes_read_by_policy_and_drop_writes(void **state)
 {
@@ -674,7 +680,10 @@ static void a_device_may_change_the_map_from_its_own_handler(void **state)
 	rig_destroy(&b.rig);
 }
 
-/* ---- doorbells ---------------------------------------------------------------------------------------------- */
+/*
+ * ---- doorbells
+ * ----------------------------------------------------------------------------------------------
+ */
 
 struct rung {
 	unsigned count;
@@ -768,7 +777,10 @@ static void doorbells_that_could_not_be_told_apart_are_refused(void **state)
 	rig_destroy(&b.rig);
 }
 
-/* ---- coalesced writes --------------------------------------------------------------------------------------- */
+/*
+ * ---- coalesced writes
+ * ---------------------------------------------------------------------------------------
+ */
 
 static void coalesced_writes_arrive_in_order_before_anything_else(void **state)
 {

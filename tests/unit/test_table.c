@@ -270,7 +270,10 @@ static void tables_can_be_read(void **state)
 		strstr(lines.text, "  com1                     mmio       0x0000000003f8-0x0000000003ff\n"));
 }
 
-/* ---- broken tables ------------------------------------------------------------------------------------------ */
+/*
+ * ---- broken tables
+ * ------------------------------------------------------------------------------------------
+ */
 
 /* Rows below `memory`, an ordinary root; what must be said of them, and nothing else. */
 struct broken {

@@ -1,0 +1,472 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Accesses and transfers: the rest of space.h. */
+#include "mm/space.h"
+
+#include <string.h>
+
+#include "mm/dirty.h"
+#include "mm/dispatch.h"
+#include "mm/iommu_region.h"
+
+/*
+ * ---- one part of a transfer: within one section
+ * -------------------------------------------------------------
+ */
+
+/* memcpy makes no promise about atomicity; descriptors and ring indices need single-copy atomic accesses. */
+static inline bool is_atomic(const u8 *host, u64 length)
+{
+	return !(length & (length - 1)) && IS_ALIGNED((uintptr_t)host, length);
+}
+
+static inline void copy_in(void *to, const u8 *host, u64 length)
+{
+	u64 value;
+
+	if (length > 8 || !is_atomic(host, length)) {
+		memcpy(to, host, length);
+		return;
+	}
+	/* What is left of `value` is not looked at. */
+	switch (length) {
+	case 8:
+		value = __atomic_load_n((const u64 *)host, __ATOMIC_RELAXED);
+		memcpy(to, &value, 8);
+		break;
+	case 4:
+		value = __atomic_load_n((const u32 *)host, __ATOMIC_RELAXED);
+		memcpy(to, &value, 4);
+		break;
+	case 2:
+		value = __atomic_load_n((const u16 *)host, __ATOMIC_RELAXED);
+		memcpy(to, &value, 2);
+		break;
+	default:
+		*(u8 *)to = __atomic_load_n(host, __ATOMIC_RELAXED);
+		break;
+	}
+}
+
+static inline void copy_out(u8 *host, const void *from, u64 length)
+{
+	u64 value;
+
+	if (length > 8 || !is_atomic(host, length)) {
+		memcpy(host, from, length);
+		return;
+	}
+	switch (length) {
+	case 8:
+		memcpy(&value, from, 8);
+		__atomic_store_n((u64 *)host, value, __ATOMIC_RELAXED);
+		break;
+	case 4:
+		memcpy(&value, from, 4);
+		__atomic_store_n((u32 *)host, (u32)value, __ATOMIC_RELAXED);
+		break;
+	case 2:
+		memcpy(&value, from, 2);
+		__atomic_store_n((u16 *)host, (u16)value, __ATOMIC_RELAXED);
+		break;
+	default:
+		__atomic_store_n(host, *(const u8 *)from, __ATOMIC_RELAXED);
+		break;
+	}
+}
+
+/* What a transfer moves. A fill has no buffer but a byte. */
+struct transfer {
+	enum mem_access access;
+	bool fill;
+	u8 byte;
+};
+
+static void fill_failed(const struct transfer *transfer, const struct section *section, u8 *buffer,
+			u64 length)
+{
+	bool zeros = section && section->kind == SECTION_UNCLAIMED && section->unclaimed == UNCLAIMED_ZEROS;
+
+	if (transfer->access == MEM_READ)
+		memset(buffer, zeros ? 0 : 0xff, length);
+}
+
+static void mark_written(const struct section *section, u64 at, u64 length)
+{
+	if (unlikely(section->flags & SECTION_DIRTY_LOG))
+		region_mark_dirty(section->region, section->offset + at, length);
+}
+
+/* In pieces that start and end where the accesses that the device sees do. */
+static enum mem_result fill_device(const struct section *section, u64 offset, u8 byte, u64 length, u64 *done)
+{
+	enum mem_result result = MEM_OK;
+	u8 piece[64];
+
+	memset(piece, byte, sizeof(piece));
+	*done = 0;
+	while (length) {
+		u64 from = section->ops->valid.unaligned ? 0 : offset & (sizeof(piece) - 1);
+		u64 size = MIN(sizeof(piece) - from, length), part;
+		enum mem_result now = dispatch_write_transfer(section, offset, piece, size, &part);
+
+		*done += result == MEM_OK ? part : 0;
+		result |= now;
+		offset += size;
+		length -= size;
+	}
+	return result;
+}
+
+/* The section accepts the access, and is no IOMMU's. */
+static enum mem_result move(const struct transfer *transfer, const struct section *section, u64 address,
+			    u8 *buffer, u64 length, u64 *done)
+{
+	u64 at = address - section->first;
+
+	if (transfer->access == MEM_READ) {
+		if (!(section->flags & SECTION_READ_DIRECT))
+			return dispatch_read_transfer(section, section->offset + at, buffer, length, done);
+		copy_in(buffer, section->host + at, length);
+	} else {
+		if (!(section->flags & SECTION_WRITE_DIRECT)) {
+			if (transfer->fill)
+				return fill_device(section, section->offset + at, transfer->byte, length,
+						   done);
+			return dispatch_write_transfer(section, section->offset + at, buffer, length, done);
+		}
+		if (transfer->fill)
+			memset(section->host + at, transfer->byte, length);
+		else
+			copy_out(section->host + at, buffer, length);
+		mark_written(section, at, length);
+	}
+	*done = length;
+	return MEM_OK;
+}
+
+static enum mem_result part_refused(const struct transfer *transfer, const struct section *section,
+				    u8 *buffer, u64 length, enum mem_result result)
+{
+	fill_failed(transfer, section, buffer, length);
+	return result;
+}
+
+/* What the short way did not manage; it may be possible by now. */
+static enum mem_result part_walked(const struct transfer *transfer, const struct section *section,
+				   u64 address, u8 *buffer, u64 *length, u64 *done)
+{
+	struct iommu_target target;
+
+	iommu_walk(section, address, *length, transfer->access, &target);
+	*length = target.length;
+	if (target.result == MEM_OK)
+		return move(transfer, target.section, target.address, buffer, *length, done);
+	iommu_tell(&target, transfer->access);
+	return part_refused(transfer, NULL, buffer, *length, target.result);
+}
+
+/* As much as goes on in one section and through one translation: *length becomes that. */
+static enum mem_result part(const struct transfer *transfer, const struct section *section, u64 address,
+			    u8 *buffer, u64 *length, u64 *done)
+{
+	enum mem_result result = section_refuses(section, transfer->access);
+	const struct section *there = section;
+	u64 asked = section_clip(section, address, *length), to = address;
+
+	*done = 0;
+	*length = asked;
+	if (unlikely(result != MEM_OK))
+		return part_refused(transfer, section, buffer, asked, result);
+	if (section->kind == SECTION_IOMMU) {
+		there = iommu_follow(section, &to, length, transfer->access);
+		if (unlikely(!there)) {
+			*length = asked;
+			return part_walked(transfer, section, address, buffer, length, done);
+		}
+	}
+	return move(transfer, there, to, buffer, *length, done);
+}
+
+/*
+ * ---- transfers
+ * ----------------------------------------------------------------------------------------------
+ */
+
+static enum mem_result run(const struct transfer *transfer, const struct address_space *as, u64 address,
+			   u8 *buffer, u64 length, u64 *done)
+{
+	/* One view for all of it: a device that changes the map takes effect on the next transfer. */
+	const struct flatview *view = as_view(as);
+	const struct section *section = flatview_lookup(view, address);
+	enum mem_result result = MEM_OK;
+	u64 good = 0;
+
+	while (length) {
+		u64 size = length, moved;
+		enum mem_result now;
+
+		if (address > section->last || unlikely(address < section->first))
+			section = flatview_lookup(view, address);
+		now = part(transfer, section, address, buffer, &size, &moved);
+		good += result == MEM_OK ? moved : 0;
+		result |= now;
+		if (!transfer->fill) /* has no buffer */
+			buffer += size;
+		address += size;
+		length -= size;
+		if (unlikely(!address) && length) {
+			fill_failed(transfer, NULL, buffer, length);
+			result |= MEM_DECODE_ERROR;
+			break;
+		}
+	}
+	if (done)
+		*done = good;
+	return result;
+}
+
+/* One access within the section that the ops take as it is. read_sizes has no bit above 8. */
+static inline bool read_register(const struct section *section, u64 address, void *buffer, u64 length,
+				 enum mem_result *result)
+{
+	u64 offset = section_offset(section, address), value;
+
+	if (length & (length - 1) || !(section->read_sizes & length) || offset & (length - 1))
+		return false;
+	*result = section->ops->read(section->device, offset, (unsigned)length, &value);
+	value = *result == MEM_OK ? value : ~0ull;
+	memcpy(buffer, &value, length);
+	return true;
+}
+
+static inline bool write_register(const struct section *section, u64 address, const void *buffer, u64 length,
+				  enum mem_result *result)
+{
+	u64 offset = section_offset(section, address), value = 0;
+
+	if (length & (length - 1) || !(section->write_sizes & length) || offset & (length - 1))
+		return false;
+	memcpy(&value, buffer, length);
+	*result = section->ops->write(section->device, offset, (unsigned)length, value);
+	return true;
+}
+
+enum mem_result as_read_done(const struct address_space *as, u64 address, void *buffer, u64 length, u64 *done)
+{
+	return run(&(struct transfer){ .access = MEM_READ }, as, address, buffer, length, done);
+}
+
+enum mem_result as_write_done(const struct address_space *as, u64 address, const void *buffer, u64 length,
+			      u64 *done)
+{
+	return run(&(struct transfer){ .access = MEM_WRITE }, as, address, (u8 *)buffer, length, done);
+}
+
+/*
+ * RAM behind an IOMMU, for a transfer within its section: translation by translation, as far as that goes;
+ * returns the bytes that were moved. What is in the way is left to run().
+ */
+static u64 read_iommu(const struct section *section, u64 address, u8 *buffer, u64 length)
+{
+	u64 moved = 0;
+
+	while (moved < length) {
+		u64 to = address + moved, size = length - moved;
+		const struct section *there = iommu_follow(section, &to, &size, MEM_READ);
+
+		if (unlikely(!there) || unlikely(!(there->flags & SECTION_READ_DIRECT)))
+			break;
+		copy_in(buffer + moved, there->host + (to - there->first), size);
+		moved += size;
+	}
+	return moved;
+}
+
+static u64 write_iommu(const struct section *section, u64 address, const u8 *buffer, u64 length)
+{
+	u64 moved = 0;
+
+	while (moved < length) {
+		u64 to = address + moved, size = length - moved;
+		const struct section *there = iommu_follow(section, &to, &size, MEM_WRITE);
+
+		if (unlikely(!there) || unlikely(!(there->flags & SECTION_WRITE_DIRECT)))
+			break;
+		copy_out(there->host + (to - there->first), buffer + moved, size);
+		mark_written(there, to - there->first, size);
+		moved += size;
+	}
+	return moved;
+}
+
+/* What is not RAM within a section: kept apart, so that the short way saves no registers for it. */
+static __attribute__((noinline)) enum mem_result
+read_other(const struct address_space *as, const struct section *section, u64 address, u8 *buffer, u64 length)
+{
+	enum mem_result result;
+	u64 moved = 0;
+
+	if (section->last - address >= length - 1) {
+		if (section->kind == SECTION_IOMMU) {
+			moved = read_iommu(section, address, buffer, length);
+			if (likely(moved == length))
+				return MEM_OK;
+		} else if (read_register(section, address, buffer, length, &result)) {
+			return result;
+		}
+	}
+	return as_read_done(as, address + moved, buffer + moved, length - moved, NULL);
+}
+
+static __attribute__((noinline)) enum mem_result write_other(const struct address_space *as,
+							     const struct section *section, u64 address,
+							     const u8 *buffer, u64 length)
+{
+	enum mem_result result;
+	u64 moved = 0;
+
+	if (section->last - address >= length - 1) {
+		if (section->kind == SECTION_IOMMU) {
+			moved = write_iommu(section, address, buffer, length);
+			if (likely(moved == length))
+				return MEM_OK;
+		} else if (write_register(section, address, buffer, length, &result)) {
+			return result;
+		}
+	}
+	return as_write_done(as, address + moved, buffer + moved, length - moved, NULL);
+}
+
+static inline enum mem_result read_from(const struct address_space *as, const struct section *section,
+					u64 address, void *buffer, u64 length)
+{
+	/* No bytes: length - 1 is 2^64 - 1, more than any section but one of 2^64 has behind its start. */
+	if (unlikely(!length))
+		return MEM_OK;
+	if (unlikely(!(section->flags & SECTION_READ_DIRECT) || section->last - address < length - 1))
+		return read_other(as, section, address, buffer, length);
+	copy_in(buffer, section->host + (address - section->first), length);
+	return MEM_OK;
+}
+
+static inline enum mem_result write_to(const struct address_space *as, const struct section *section,
+				       u64 address, const void *buffer, u64 length)
+{
+	if (unlikely(!length))
+		return MEM_OK;
+	if (unlikely((section->flags & (SECTION_WRITE_DIRECT | SECTION_DIRTY_LOG)) != SECTION_WRITE_DIRECT ||
+		     section->last - address < length - 1))
+		return write_other(as, section, address, buffer, length);
+	copy_out(section->host + (address - section->first), buffer, length);
+	return MEM_OK;
+}
+
+enum mem_result as_read(const struct address_space *as, u64 address, void *buffer, u64 length)
+{
+	return read_from(as, flatview_lookup(as_view(as), address), address, buffer, length);
+}
+
+enum mem_result as_write(const struct address_space *as, u64 address, const void *buffer, u64 length)
+{
+	return write_to(as, flatview_lookup(as_view(as), address), address, buffer, length);
+}
+
+enum mem_result as_read_cached(const struct address_space *as, struct section_cache *cache, u64 address,
+			       void *buffer, u64 length)
+{
+	return read_from(as, as_lookup(as, cache, address), address, buffer, length);
+}
+
+enum mem_result as_write_cached(const struct address_space *as, struct section_cache *cache, u64 address,
+				const void *buffer, u64 length)
+{
+	return write_to(as, as_lookup(as, cache, address), address, buffer, length);
+}
+
+enum mem_result as_fill(const struct address_space *as, u64 address, u8 byte, u64 length)
+{
+	return run(&(struct transfer){ .access = MEM_WRITE, .fill = true, .byte = byte }, as, address, NULL,
+		   length, NULL);
+}
+
+enum mem_result as_copy(const struct address_space *to, u64 to_address, const struct address_space *from,
+			u64 address, u64 length)
+{
+	u64 room = MIN(~0ull - address, ~0ull - to_address); /* bytes before 2^64, less one */
+	enum mem_result result = MEM_OK;
+	u8 piece[512];
+
+	if (length && length - 1 > room) {
+		length = room + 1;
+		result = MEM_DECODE_ERROR;
+	}
+	while (length) {
+		/* Pieces end on boundaries of the target: a device there sees whole registers. */
+		u64 size = MIN(sizeof(piece) - (to_address & (sizeof(piece) - 1)), length);
+
+		result |= as_read(from, address, piece, size);
+		result |= as_write(to, to_address, piece, size);
+		length -= size;
+		address += size;
+		to_address += size;
+	}
+	return result;
+}
+
+/*
+ * ---- accesses
+ * -----------------------------------------------------------------------------------------------
+ */
+
+/* One access on a section that accepts it and holds all of it. */
+static enum mem_result access_section(const struct section *section, u64 address, unsigned size, u8 *bytes,
+				      enum mem_access access)
+{
+	u64 at = address - section->first;
+
+	if (access == MEM_READ) {
+		if (!(section->flags & SECTION_READ_DIRECT))
+			return dispatch_read(section, section->offset + at, size, bytes);
+		copy_in(bytes, section->host + at, size);
+	} else {
+		if (!(section->flags & SECTION_WRITE_DIRECT))
+			return dispatch_write(section, section->offset + at, size, bytes);
+		copy_out(section->host + at, bytes, size);
+		mark_written(section, at, size);
+	}
+	return MEM_OK;
+}
+
+static enum mem_result access_slow(const struct address_space *as, const struct section *section, u64 address,
+				   unsigned size, u8 *bytes, enum mem_access access)
+{
+	if (section_clip(section, address, size) == size && section_refuses(section, access) == MEM_OK) {
+		u64 to = address, length = size;
+
+		if (section->kind != SECTION_IOMMU)
+			return access_section(section, address, size, bytes, access);
+		section = iommu_follow(section, &to, &length, access);
+		if (section && length == size)
+			return access_section(section, to, size, bytes, access);
+	}
+	/* Split at an edge, or refused, in whole or in part. */
+	return run(&(struct transfer){ .access = access }, as, address, bytes, size, NULL);
+}
+
+enum mem_result as_load_slow(const struct address_space *as, const struct section *section, u64 address,
+			     unsigned size, enum mem_endian endian, u64 *value)
+{
+	u64 bytes = 0;
+	enum mem_result result = access_slow(as, section, address, size, (u8 *)&bytes, MEM_READ);
+
+	*value = endian == MEM_BIG_ENDIAN ? __builtin_bswap64(bytes) >> (64 - 8 * size) : bytes;
+	return result;
+}
+
+enum mem_result as_store_slow(const struct address_space *as, const struct section *section, u64 address,
+			      unsigned size, enum mem_endian endian, u64 value)
+{
+	if (endian == MEM_BIG_ENDIAN)
+		value = __builtin_bswap64(value) >> (64 - 8 * size);
+	return access_slow(as, section, address, size, (u8 *)&value, MEM_WRITE);
+}
