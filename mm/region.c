@@ -135,13 +135,16 @@ static void mark_dirty(struct address_space *as, void *to)
 	as->core->dirty = as;
 }
 
+/* A commit rebuilds all that is dirty; what could not be built stays so, and must not be tried once for each way to it. */
 static void commit_if_alone(struct address_space *as, void *to)
 {
-	(void)to;
-	if (as->dirty && !as->core->depth) {
-		mem_transaction_begin(as->core);
-		mem_transaction_commit(as->core);
-	}
+	bool *tried = to;
+
+	if (*tried || !as->dirty || as->core->depth)
+		return;
+	*tried = true;
+	mem_transaction_begin(as->core);
+	mem_transaction_commit(as->core);
 }
 
 /* Before a change that cuts the way upwards, and after any other one. */
@@ -153,13 +156,17 @@ static void mark_above(struct region *region)
 /* After the change: rebuilds what is not in a transaction. */
 static void commit_above(struct region *region)
 {
-	region_each_space(region, commit_if_alone, NULL);
+	bool tried = false;
+
+	region_each_space(region, commit_if_alone, &tried);
 }
 
 void as_mark_dirty(struct address_space *as)
 {
+	bool tried = false;
+
 	mark_dirty(as, NULL);
-	commit_if_alone(as, NULL);
+	commit_if_alone(as, &tried);
 }
 
 void region_changed(struct region *region)

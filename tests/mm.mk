@@ -15,6 +15,11 @@ $(BUILD)/tests/unit/bulk_%: $(BUILD)/host/tests/unit/test_%_differential.o \
 differential: $(BUILD)/tests/unit/bulk_mm $(BUILD)/tests/unit/bulk_iommu ## hold the memory core to its naive model: SEED=n, OPERATIONS=n
 	@for test in $^; do $(if $(SEED),SEED=$(SEED)) $(if $(OPERATIONS),OPERATIONS=$(OPERATIONS)) $$test || exit 1; done
 
+# ---- Memory that runs out ----------------------------------------------------------------------------------------------------
+WRAP = -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
+$(BUILD)/tests/unit/test_mm_rare:       private UNIT_CC  += $(WRAP)
+$(BUILD)/cover/tests/unit/test_mm_rare: private COVER_CC += $(WRAP)
+
 # ---- Readers and a writer under ThreadSanitizer ------------------------------------------------------------------------------
 TSAN_CC = $(CC) -O1 -fsanitize=thread
 TSAN_OBJS = $(addprefix $(BUILD)/tsan/,$(patsubst %.c,%.o,$(wildcard mm/*.c)) tests/unit/test_mm_stress.o tests/unit/host_log.o)
