@@ -367,13 +367,14 @@ enum config_action monitor_stay(struct monitor *monitor)
 	open_prompt(monitor);
 	say("the guest is gone; 'help' lists what can be looked at, 'quit' ends\n");
 	say(PROMPT + 2);
-	while (!monitor->leave) {
+	for (;;) {
 		serial_poll();
 		monitor_service(monitor);
+		if (monitor->leave)
+			return monitor->next;
 		if (serial_irq() == SERIAL_NO_IRQ)
 			cpu_pause();
 		else
 			sti_hlt_cli();
 	}
-	return monitor->next;
 }
