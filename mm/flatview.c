@@ -221,8 +221,6 @@ static bool continues(const struct build *b, u32 before, u32 span)
 {
 	const struct span *x, *y;
 
-	if (before == span)
-		return true;
 	if (before == HOLE || span == HOLE)
 		return false;
 	x = &b->spans[before];

@@ -201,8 +201,8 @@ static void start(struct mem_mapping *mapping, struct map_client *client, enum m
 }
 
 /*
- * The way of nearly all mappings: RAM, behind one translation that covers all of it. False: nothing is
- * mapped, the long way tells why or does it.
+ * The way of nearly all mappings: RAM, behind one translation that covers all of it, which the section does
+ * too. False: nothing is mapped, the long way tells why or does it.
  */
 static inline bool map_short(const struct section *section, struct map_client *client, u64 address,
 			     u64 length, enum mem_access access, struct mem_mapping *mapping)
@@ -211,8 +211,6 @@ static inline bool map_short(const struct section *section, struct map_client *c
 	u64 generation = __atomic_load_n(&iommu->generation, __ATOMIC_ACQUIRE), iova, to;
 	struct iommu_entry entry;
 
-	if (section->last - address < length - 1)
-		return false;
 	iova = section_offset(section, address);
 	entry = iommu->ops->translate(iommu, iova, access);
 	to = (entry.translated & ~entry.mask) | (iova & entry.mask);

@@ -323,10 +323,14 @@ static void test_a_translation_that_comes_back_is_taken(void **state)
 	(void)state;
 	make_moody(&moody);
 	moody.memory[5] = 0x42;
-	moody.denials = 1;
-	assert_int_equal(as_read(&moody.dma, 5, &byte, 1), MEM_OK);
-	assert_int_equal(byte, 0x42);
-	assert_int_equal(moody.faults, 0);
+	/* The short ways ask first; what the last one says counts. */
+	for (int denials = 1; denials <= 2; denials++) {
+		moody.denials = denials;
+		byte = 0;
+		assert_int_equal(as_read(&moody.dma, 5, &byte, 1), MEM_OK);
+		assert_int_equal(byte, 0x42);
+		assert_int_equal(moody.faults, 0);
+	}
 	unmake_moody(&moody);
 }
 
