@@ -79,7 +79,8 @@ void ept_free(struct ept *ept)
 static bool is_allowed(const struct ept *ept, u64 hpa, u64 size)
 {
 	for (unsigned i = 0; i < ept->allowed_count; i++)
-		if (hpa >= ept->allowed[i].first && hpa + (size - 1) <= ept->allowed[i].last)
+		if (hpa >= ept->allowed[i].first && hpa <= ept->allowed[i].last &&
+		    size - 1 <= ept->allowed[i].last - hpa)
 			return true;
 	return ept->apic_access && hpa == ept->apic_access && size == PAGE_SIZE;
 }

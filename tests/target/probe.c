@@ -123,6 +123,8 @@ static void set_privilege(bool user)
 	vmwrite(VMCS_GUEST_CS_RIGHTS, user ? 0xa0fb : 0xa09b);
 	vmwrite(VMCS_SEGMENT(VMCS_GUEST_ES_SELECTOR, SEG_SS), user ? 0x3b : 0x10);
 	vmwrite(VMCS_GUEST_SS_RIGHTS, user ? 0xc0f3 : 0xc093);
+	/* An interrupt of CPL 3 has left a null selector there. */
+	vmwrite(VMCS_SEGMENT(VMCS_GUEST_ES_LIMIT, SEG_SS), 0xffffffff);
 }
 
 int probe_run(struct probe *p, const void *code, size_t length)
@@ -138,6 +140,10 @@ int probe_start(struct probe *p, u64 rip)
 {
 	if (p->mode == PROBE_64)
 		set_privilege(p->user);
+	if (p->mode == PROBE_16) {
+		vmwrite(VMCS_GUEST_CS_SELECTOR, p->code >> 4);
+		vmwrite(VMCS_GUEST_CS_BASE, p->code & ~0xfull);
+	}
 	vmwrite(VMCS_GUEST_RIP, rip);
 	vmwrite(VMCS_GUEST_RSP, p->mode == PROBE_16 ? 0x7000 : p->user ? PROBE_USER_STACK : SMALL_STACK);
 	/* I/O privilege, so that a snippet at CPL 3 can end. */

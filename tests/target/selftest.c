@@ -6,13 +6,16 @@
 #include <string.h>
 
 #include "arch/log.h"
+#include "arch/serial.h"
 
 #define LINE 256
 
-extern const struct selftest_group test_run, test_unclaimed, test_faults, test_bad_input;
+extern const struct selftest_group test_run, test_unclaimed, test_faults, test_insn, test_mmio, test_ept,
+	test_bad_input;
 
-static const struct selftest_group *const groups[] = { &test_run, &test_unclaimed, &test_faults,
-						       &test_bad_input };
+static const struct selftest_group *const groups[] = {
+	&test_run, &test_ept, &test_insn, &test_mmio, &test_unclaimed, &test_faults, &test_bad_input,
+};
 
 static void say(const char *format, va_list arguments, const char *before)
 {
@@ -22,6 +25,8 @@ static void say(const char *format, va_list arguments, const char *before)
 	vsnprintf(line + used, sizeof(line) - used, format, arguments);
 	log_write(line, strlen(line));
 	log_write("\n", 1);
+	/* Should the next test hang, this is how far it came. */
+	serial_flush();
 }
 
 void selftest_note(const char *format, ...)
