@@ -135,14 +135,14 @@ static void mark_dirty(struct address_space *as, void *to)
 	as->core->dirty = as;
 }
 
-/* A commit rebuilds all that is dirty; what could not be built stays so, and must not be tried once for each way to it. */
+/* A commit rebuilds all that is dirty; what could not be built stays so, and is not tried for each way to it. */
 static void commit_if_alone(struct address_space *as, void *to)
 {
-	bool *tried = to;
+	struct mem_core **tried = to;
 
-	if (*tried || !as->dirty || as->core->depth)
+	if (*tried == as->core || !as->dirty || as->core->depth)
 		return;
-	*tried = true;
+	*tried = as->core;
 	mem_transaction_begin(as->core);
 	mem_transaction_commit(as->core);
 }
@@ -156,14 +156,14 @@ static void mark_above(struct region *region)
 /* After the change: rebuilds what is not in a transaction. */
 static void commit_above(struct region *region)
 {
-	bool tried = false;
+	struct mem_core *tried = NULL;
 
 	region_each_space(region, commit_if_alone, &tried);
 }
 
 void as_mark_dirty(struct address_space *as)
 {
-	bool tried = false;
+	struct mem_core *tried = NULL;
 
 	mark_dirty(as, NULL);
 	commit_if_alone(as, &tried);

@@ -264,39 +264,68 @@ enum mem_result as_write_done(const struct address_space *as, u64 address, const
 
 /*
  * RAM behind an IOMMU, for a transfer within its section: translation by translation, as far as that goes;
- * returns the bytes that were moved. What is in the way is left to run().
+ * returns the bytes that were moved. Pages that go on in host memory are copied in one go. What is in the way is
+ * left to run().
  */
 static u64 read_iommu(const struct section *section, u64 address, u8 *buffer, u64 length)
 {
-	u64 moved = 0;
+	u64 moved = 0, found = 0; /* copied; found after that, one after the other in host memory */
+	const u8 *host = NULL;
 
-	while (moved < length) {
-		u64 to = address + moved, size = length - moved;
+	while (moved + found < length) {
+		u64 to = address + moved + found, size = length - moved - found;
 		const struct section *there = iommu_follow(section, &to, &size, MEM_READ);
+		const u8 *next;
 
 		if (unlikely(!there) || unlikely(!(there->flags & SECTION_READ_DIRECT)))
 			break;
-		copy_in(buffer + moved, there->host + (to - there->first), size);
-		moved += size;
+		next = there->host + (to - there->first);
+		if (found && next != host + found) {
+			copy_in(buffer + moved, host, found);
+			moved += found;
+			found = 0;
+		}
+		host = found ? host : next;
+		found += size;
 	}
-	return moved;
+	if (likely(found))
+		copy_in(buffer + moved, host, found);
+	return moved + found;
 }
 
 static u64 write_iommu(const struct section *section, u64 address, const u8 *buffer, u64 length)
 {
-	u64 moved = 0;
+	u64 moved = 0, found = 0;
+	u8 *host = NULL;
 
-	while (moved < length) {
-		u64 to = address + moved, size = length - moved;
+	while (moved + found < length) {
+		u64 to = address + moved + found, size = length - moved - found;
 		const struct section *there = iommu_follow(section, &to, &size, MEM_WRITE);
+		bool logged;
+		u8 *next;
 
 		if (unlikely(!there) || unlikely(!(there->flags & SECTION_WRITE_DIRECT)))
 			break;
-		copy_out(there->host + (to - there->first), buffer + moved, size);
-		mark_written(there, to - there->first, size);
-		moved += size;
+		next = there->host + (to - there->first);
+		logged = there->flags & SECTION_DIRTY_LOG;
+		if (found && (next != host + found || unlikely(logged))) {
+			copy_out(host, buffer + moved, found);
+			moved += found;
+			found = 0;
+		}
+		/* A page is marked after it was written: whoever takes the mark in between would miss that. */
+		if (unlikely(logged)) {
+			copy_out(next, buffer + moved, size);
+			mark_written(there, to - there->first, size);
+			moved += size;
+			continue;
+		}
+		host = found ? host : next;
+		found += size;
 	}
-	return moved;
+	if (likely(found))
+		copy_out(host, buffer + moved, found);
+	return moved + found;
 }
 
 /* What is not RAM within a section: kept apart, so that the short way saves no registers for it. */
