@@ -7,6 +7,7 @@
 #include "iommu/fault.h"
 #include "iommu/iotlb.h"
 #include "iommu/window.h"
+#include "mm/dirty.h"
 
 /*
  * ---- regions
@@ -35,6 +36,66 @@ static void a_transfer_follows_its_translation_page_by_page(void **state)
 	assert_int_equal(d.memory[0x2000], 0xab);
 	assert_int_equal(as_copy(&d.dma, 0x6000, &d.dma, 0x801, 0x1000), MEM_OK);
 	assert_int_equal(d.flat.faults, 0);
+	dma_rig_destroy(&d);
+}
+
+/* Pages that go on in memory, pages that do not, logged ones, and something in the way: bytes go where they belong. */
+static void long_transfers_meet_every_kind_of_page(void **state)
+{
+	static u8 in[0x8000], out[0x8000];
+	struct region logged;
+	struct dma_rig d;
+	u64 done;
+
+	(void)state;
+	dma_rig_init(&d);
+	for (unsigned i = 0; i < sizeof(out); i++)
+		out[i] = (u8)(i * 5 + (i >> 9));
+	/* RAM pages 6 and 7 are a region of their own, with a dirty log. */
+	region_init_ram(&logged, "logged", 0x2000, d.memory + 0x6000);
+	assert_int_equal(region_add(&d.rig.root, 0x6000, &logged, 1), 0);
+	assert_int_equal(region_dirty_start(&logged, 0), 0);
+	d.flat.page[0] = 0x3000 | MEM_READ_WRITE;
+	d.flat.page[1] = 0x4000 | MEM_READ_WRITE;
+	d.flat.page[2] = 0x0000 | MEM_READ_WRITE;
+	d.flat.page[3] = 0x1000 | MEM_READ_WRITE;
+	d.flat.page[4] = 0x7000 | MEM_READ_WRITE;
+	d.flat.page[5] = 0x6000 | MEM_READ_WRITE;
+	d.flat.page[6] = 0x2000 | MEM_READ_WRITE;
+	assert_int_equal(as_write(&d.dma, 0x800, out, 0x6000), MEM_OK);
+	assert_memory_equal(d.memory + 0x3800, out, 0x1800);
+	assert_memory_equal(d.memory, out + 0x1800, 0x2000);
+	assert_memory_equal(d.memory + 0x7000, out + 0x3800, 0x1000);
+	assert_memory_equal(d.memory + 0x6000, out + 0x4800, 0x1000);
+	assert_memory_equal(d.memory + 0x2000, out + 0x5800, 0x800);
+	assert_int_equal(d.memory[0x2800], 0);
+	assert_int_equal(region_dirty_snapshot(&logged, 0, 0, 0x2000, NULL), 2);
+	assert_int_equal(as_read(&d.dma, 0x800, in, 0x6000), MEM_OK);
+	assert_memory_equal(in, out, 0x6000);
+	/* The log of a page is that page's. */
+	assert_int_equal(as_write(&d.dma, 0x4fff, out, 1), MEM_OK);
+	assert_false(region_is_dirty(&logged, 0, 0, 0x1000));
+	assert_true(region_is_dirty(&logged, 0, 0x1000, 0x1000));
+	/* A denied page, then a device: what is before them is done, what is behind them too. */
+	d.flat.page[2] = 0;
+	d.flat.page[4] = 0x8000 | MEM_READ_WRITE;
+	memset(in, 0, sizeof(in));
+	assert_int_equal(as_read_done(&d.dma, 0x800, in, 0x6000, &done), MEM_ACCESS_ERROR | MEM_DECODE_ERROR);
+	assert_int_equal(done, 0x1800);
+	assert_memory_equal(in, out, 0x1800);
+	assert_int_equal(in[0x1800], 0xff);
+	assert_memory_equal(in + 0x2800, out + 0x2800, 0x1000);
+	assert_int_equal(in[0x3800], 0); /* the device's register */
+	assert_int_equal(in[0x3900], 0xff);
+	assert_memory_equal(in + 0x4800, out + 0x4800, 0x1800);
+	memset(d.memory, 0, 0x8000);
+	assert_int_equal(as_write(&d.dma, 0x800, out, 0x6000), MEM_ACCESS_ERROR | MEM_DECODE_ERROR);
+	assert_memory_equal(d.memory + 0x3800, out, 0x1800);
+	assert_memory_equal(d.memory + 0x1000, out + 0x2800, 0x1000);
+	assert_memory_equal(d.probe.bytes, out + 0x3800, 0x100);
+	assert_memory_equal(d.memory + 0x6000, out + 0x4800, 0x1000);
+	region_remove(&logged);
+	region_destroy(&logged);
 	dma_rig_destroy(&d);
 }
 
@@ -845,6 +906,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_transfer_follows_its_translation_page_by_page),
+		cmocka_unit_test(long_transfers_meet_every_kind_of_page),
 		cmocka_unit_test(cpu_accesses_go_through_at_every_size),
 		cmocka_unit_test(denied_reads_are_ones_denied_writes_nothing_and_each_is_recorded),
 		cmocka_unit_test(what_lies_behind_a_translation_may_still_refuse),

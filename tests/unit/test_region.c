@@ -392,6 +392,40 @@ static void what_a_listener_changes_comes_round_in_the_same_commit(void **state)
 	rig_destroy(&rig);
 }
 
+static void one_change_may_concern_spaces_of_several_cores(void **state)
+{
+	struct address_space other_as, third;
+	struct mem_core other;
+	struct region ram, alias, root;
+	struct rig rig;
+
+	(void)state;
+	rig_init(&rig);
+	mem_core_init(&other);
+	region_init_container(&root, "other root", 0x10000);
+	region_init_ram(&ram, "shared", 0x1000, memory);
+	region_init_alias(&alias, "alias", 0x1000, &ram, 0);
+	region_add(&rig.root, 0, &ram, 0);
+	region_add(&root, 0x4000, &alias, 0);
+	assert_int_equal(as_init(&other_as, &other, "other", &root, UNCLAIMED_ONES), 0);
+	assert_int_equal(as_init(&third, &other, "third", &root, UNCLAIMED_ONES), 0);
+	region_set_readonly(&ram, true);
+	assert_int_equal(at(&rig.as, 0)->kind, SECTION_ROM);
+	assert_int_equal(at(&other_as, 0x4000)->kind, SECTION_ROM);
+	assert_int_equal(at(&third, 0x4000)->kind, SECTION_ROM);
+	/* A transaction of one core is none of the other's. */
+	mem_transaction_begin(&rig.core);
+	region_set_readonly(&ram, false);
+	assert_int_equal(at(&rig.as, 0)->kind, SECTION_ROM);
+	assert_int_equal(at(&other_as, 0x4000)->kind, SECTION_RAM);
+	mem_transaction_commit(&rig.core);
+	assert_int_equal(at(&rig.as, 0)->kind, SECTION_RAM);
+	as_destroy(&third);
+	as_destroy(&other_as);
+	mem_core_destroy(&other);
+	rig_destroy(&rig);
+}
+
 static void caches_do_not_outlive_their_view(void **state)
 {
 	struct section_cache cache = { 0 };
@@ -540,6 +574,7 @@ int main(void)
 		cmocka_unit_test(a_failed_rebuild_keeps_the_view_and_is_tried_again),
 		cmocka_unit_test(views_live_until_every_reader_has_let_go),
 		cmocka_unit_test(what_a_listener_changes_comes_round_in_the_same_commit),
+		cmocka_unit_test(one_change_may_concern_spaces_of_several_cores),
 		cmocka_unit_test(caches_do_not_outlive_their_view),
 		cmocka_unit_test(trees_and_views_can_be_read),
 		cmocka_unit_test(a_tree_with_a_loop_is_printed_to_a_bounded_depth),
