@@ -9,6 +9,7 @@
 
 #include "mm/dirty.h"
 #include "mm/iommu_region.h"
+#include "mm/map.h"
 #include "mm/space.h"
 #include "tests/unit/naive_space.h"
 
@@ -16,6 +17,7 @@
 #define MEMORY_MAX (3 * PAGE_SIZE)
 #define SMALL	   1024u
 #define EXPECTED   256 /* sections that a listener can keep track of */
+#define SLOT	   40
 
 struct script;
 
@@ -755,13 +757,13 @@ static void check_contents(struct script *s)
 	}
 }
 
-/* After a write that the naive model has done. */
-static void mark_written(struct script *s)
+/* After a write that the naive model has done; one through a mapping looks at the log itself. */
+static void mark_written(struct script *s, bool mapped)
 {
 	int i, client, page;
 
 	for (i = 0; i < s->now.count; i++)
-		for (client = 0; client < 2 && s->logs[i]; client++)
+		for (client = 0; client < 2 && (mapped || s->logs[i]); client++)
 			for (page = 0; s->logging[i][client] && page < NAIVE_PAGES; page++)
 				s->dirty[i][client][page] |= s->world.written[i][page];
 	memset(s->world.written, 0, sizeof(s->world.written));
@@ -870,7 +872,7 @@ static void op_access(struct script *s, const u64 *w)
 	to_bytes(expected, value, size, big);
 	naive = naive_access(world, space, address, expected, size, write, false);
 	if (write) {
-		mark_written(s);
+		mark_written(s, false);
 		result = cached ? as_store(&s->space[space], &s->cache[space], address, size, w[4])
 				: named_store(&s->space[space], address, size, big, value);
 		to_bytes(bytes, value, size, big);
@@ -903,7 +905,7 @@ static void op_transfer(struct script *s, const u64 *w)
 	memcpy(expected, bytes, length);
 	naive = naive_access(world, space, address, expected, length, write, true);
 	if (write)
-		mark_written(s);
+		mark_written(s, false);
 	switch (w[1] >> 18 & 3) {
 	case 0:
 		result = fill	 ? as_fill(&s->space[space], address, (u8)w[4], length)
@@ -960,7 +962,7 @@ static void op_copy(struct script *s, const u64 *w)
 	}
 	read = naive_access(world, from, address, bytes, length, false, true);
 	write = naive_access(world, to, to_address, bytes, length, true, true);
-	mark_written(s);
+	mark_written(s, false);
 	result = as_copy(&s->space[to], to_address, &s->space[from], address, asked);
 	TRACE("copy a%d 0x%llx from a%d 0x%llx %u: %d", to, (ull)to_address, from, (ull)address, length,
 	      result);
@@ -1125,6 +1127,95 @@ static void op_dirty(struct script *s, const u64 *w)
 	}
 }
 
+/* ---- mappings ----------------------------------------------------------------------------------------------- */
+
+/* A refusal is one fault, of as many bytes as one translation covers: only that it was told can be said here. */
+static void check_refusal(struct script *s, const struct naive_world *world)
+{
+	if ((world->faults != 0) != (s->faults != 0))
+		fail(s, "a mapping tells %d faults, expected %d", s->faults, world->faults);
+	else if (world->faults &&
+		 (s->fault[0].iommu != world->fault[0].iommu || s->fault[0].iova != world->fault[0].iova ||
+		  s->fault[0].reason != world->fault[0].reason))
+		fail(s, "a mapping tells a fault of r%d 0x%llx reason %u, expected r%d 0x%llx reason %u",
+		     s->fault[0].iommu, (ull)s->fault[0].iova, s->fault[0].reason, world->fault[0].iommu,
+		     (ull)world->fault[0].iova, world->fault[0].reason);
+}
+
+static void op_map(struct script *s, const u64 *w)
+{
+	int space = (int)(w[1] % SPACES);
+	unsigned length = 1 + (unsigned)(w[1] >> 8) % (w[1] >> 24 & 1 ? 24 : NAIVE_TRANSFER), i, produced;
+	u32 access = 1 + (u32)(w[1] >> 16) % 3;
+	bool revoke = (w[1] >> 26 & 7) == 7;
+	u64 address = choose_address(s, w[2], w[3]);
+	struct naive_world *world = world_of(s);
+	u8 slot_bytes[SLOT], bytes[NAIVE_TRANSFER];
+	struct bounce_slot slot;
+	struct map_client client;
+	struct mem_mapping mapping;
+	struct naive_outcome naive;
+	struct naive_place place;
+	enum mem_result result;
+
+	if (!s->live[space])
+		return;
+	map_client_init(&client, "client", &slot, 1, slot_bytes, SLOT, NULL, NULL, NULL);
+	naive = naive_map(world, space, address, length, access, SLOT, &place);
+	if (naive.result == MEM_ERROR && access & MEM_READ) {
+		/* The buffer is filled by a transfer of the device. */
+		struct naive_world *again = world_of(s);
+		struct naive_outcome filled =
+			naive_access(again, space, address, bytes, (unsigned)naive.done, false, true);
+
+		if (filled.result != MEM_OK)
+			naive = filled;
+		world->faults = 0;
+	}
+	result = as_map(&s->space[space], &client, address, length, access, &mapping);
+	TRACE("map a%d 0x%llx %u access %u: %d, %llu bytes", space, (ull)address, length, access, result,
+	      (ull)(result == MEM_OK ? mapping.length : 0));
+	if (result != (naive.result == MEM_ERROR && mapping.host ? MEM_OK : naive.result)) {
+		fail(s, "mapping a%d 0x%llx, %u bytes, access %u says %d, expected %d", space, (ull)address,
+		     length, access, result, naive.result);
+		return;
+	}
+	check_refusal(s, world);
+	if (result != MEM_OK)
+		return;
+	if (mapping.length != naive.done || mapping.bounced != (naive.result == MEM_ERROR) ||
+	    (!mapping.bounced && mapping.host != core_region(s, place.region)->host + place.offset)) {
+		fail(s, "mapping a%d 0x%llx, %u bytes, access %u gives %llu%s, expected %llu%s", space,
+		     (ull)address, length, access, (ull)mapping.length, mapping.bounced ? " bounced" : "",
+		     (ull)naive.done, naive.result == MEM_ERROR ? " bounced" : "");
+		return;
+	}
+	if (mapping.bounced && access & MEM_READ && memcmp(mapping.host, bytes, mapping.length))
+		fail(s, "a bounce buffer holds something else than the device");
+	produced = access & MEM_WRITE ? (unsigned)(w[4] % (mapping.length + 1)) : 0;
+	for (i = 0; i < produced; i++)
+		bytes[i] = (u8)(w[5] >> (i * 3 % 56));
+	if (revoke)
+		for (i = 0; i < (unsigned)s->now.count; i++)
+			if (s->now.region[i].kind == REGION_IOMMU && region_is_used(&s->now.region[i]))
+				iommu_invalidate(&s->region[i], 0, ~0ull);
+	if (mem_map_valid(&mapping) != !(revoke && mapping.link_count))
+		fail(s, "a mapping is valid: %d", mem_map_valid(&mapping));
+	if (mem_map_valid(&mapping)) {
+		memcpy(mapping.host, bytes, produced);
+		result = as_unmap(&mapping, produced);
+		naive = naive_access(world_of(s), space, address, bytes, produced, true, true);
+		mark_written(s, !mapping.bounced);
+	} else {
+		result = as_unmap(&mapping, produced);
+		naive = (struct naive_outcome){ MEM_ACCESS_ERROR, 0 };
+	}
+	if (result != naive.result)
+		fail(s, "unmapping says %d, expected %d", result, naive.result);
+	if (client.live || client.slots_used || as_unmap(&mapping, 0) != MEM_ERROR)
+		fail(s, "something is left of a mapping");
+}
+
 /* ---- the list ----------------------------------------------------------------------------------------------- */
 
 static void play(struct script *s, const struct operation *operation)
@@ -1162,6 +1253,8 @@ static void play(struct script *s, const struct operation *operation)
 		op_quiescent(s);
 	else if (kind < 200)
 		op_copy(s, w);
+	else if (kind < 280)
+		op_map(s, w);
 	else if (kind < 600)
 		op_transfer(s, w);
 	else

@@ -425,3 +425,66 @@ struct naive_outcome naive_access(struct naive_world *world, int space, u64 addr
 		all.result |= MEM_DECODE_ERROR;
 	return all;
 }
+
+/* MEM_OK: memory that can be mapped; MEM_ERROR: only a bounce buffer will do. Else why not at all. */
+static enum mem_result mappable(const struct naive_world *world, const struct piece *piece, u32 access,
+				u32 *reason)
+{
+	const struct naive_place *place = &piece->place;
+	const struct naive_region *region;
+
+	*reason = IOMMU_FAULT_UNCLAIMED;
+	if (place->region == NAIVE_NONE)
+		return MEM_DECODE_ERROR;
+	region = &world->tree->region[place->region];
+	if (region->kind == REGION_RESERVED)
+		return MEM_DECODE_ERROR;
+	*reason = IOMMU_FAULT_READONLY;
+	if (access & MEM_WRITE && (place->readonly || region->kind == REGION_ROM))
+		return MEM_ACCESS_ERROR;
+	if (region->kind == REGION_RAM || region->kind == REGION_ROM ||
+	    (region->kind == REGION_ROM_DEVICE && region->direct && !(access & MEM_WRITE)))
+		return MEM_OK;
+	*reason = IOMMU_FAULT_NOT_RAM;
+	return piece->ram_only ? MEM_ACCESS_ERROR : MEM_ERROR;
+}
+
+struct naive_outcome naive_map(struct naive_world *world, int space, u64 address, unsigned length, u32 access,
+			       unsigned slot, struct naive_place *place)
+{
+	struct naive_outcome outcome = { MEM_OK, 0 };
+	struct piece first, piece, previous;
+	u64 run, first_run, told;
+	u32 reason, again;
+	unsigned i;
+
+	outcome.result = follow(world, space, address, access, &first, &first_run);
+	told = (u64)world->faults;
+	if (outcome.result == MEM_OK) {
+		outcome.result = mappable(world, &first, access, &reason);
+		if (outcome.result != MEM_OK && outcome.result != MEM_ERROR && first.iommu != NAIVE_NONE)
+			fault(world, first.iommu, first.iova, access, reason);
+		told = (u64)world->faults;
+	}
+	*place = first.place;
+	previous = first;
+	for (i = 1; i < length && outcome.result <= MEM_ERROR; i++) {
+		enum mem_result result;
+
+		if (address + i == 0)
+			break;
+		result = follow(world, space, address + i, access, &piece, &run);
+		if (result != MEM_OK || !naive_continues(&previous.place, &piece.place) ||
+		    piece.iommu != first.iommu ||
+		    (first.iommu != NAIVE_NONE && piece.iova != previous.iova + 1) ||
+		    mappable(world, &piece, access, &again) != outcome.result)
+			break;
+		/* Through other pages only for memory: a bounce buffer is of one translation. */
+		if (outcome.result == MEM_ERROR && run != first_run)
+			break;
+		previous = piece;
+	}
+	world->faults = (int)told; /* what lies behind the mapping is not asked for */
+	outcome.done = outcome.result == MEM_ERROR && i > slot ? slot : i;
+	return outcome;
+}

@@ -116,6 +116,13 @@ bool naive_continues(const struct naive_place *a, const struct naive_place *b);
 struct naive_outcome naive_access(struct naive_world *world, int space, u64 address, u8 *bytes,
 				  unsigned length, bool write, bool transfer);
 
+/*
+ * What a mapping of `length` bytes for `access` is: MEM_OK and as many bytes as there are of one region's memory in a row, each
+ * translated and permitted, from *place on; or through a bounce buffer of `slot` bytes (*place then is a device).
+ */
+struct naive_outcome naive_map(struct naive_world *world, int space, u64 address, unsigned length, u32 access,
+			       unsigned slot, struct naive_place *place);
+
 /* Device calls, also made by the other side's device: both ends of the value in the CPU's order. */
 bool naive_device_touch(const struct naive_device *device, u64 offset, unsigned size);
 u64 naive_device_get(const struct naive_device *device, u64 offset, unsigned size, bool big_endian);
