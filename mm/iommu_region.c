@@ -185,7 +185,9 @@ void iommu_replay(struct iommu_region *iommu, struct iommu_notifier *notifier)
  * -------------------------------------------------------------------------------------------
  */
 
-static struct mem_mapping *revoke_next(struct iommu_region *iommu, u64 first, u64 last)
+/* Once the lock is free the mapping may go at any time: what is needed of it is taken before. */
+static struct mem_mapping *revoke_next(struct iommu_region *iommu, u64 first, u64 last,
+				       struct map_client **client)
 {
 	struct mem_mapping *found = NULL;
 
@@ -194,8 +196,10 @@ static struct mem_mapping *revoke_next(struct iommu_region *iommu, u64 first, u6
 		if (link->first <= last && link->last >= first && !link->mapping->revoked)
 			found = link->mapping;
 	}
-	if (found)
+	if (found) {
+		*client = found->client;
 		__atomic_store_n(&found->revoked, true, __ATOMIC_RELEASE);
+	}
 	spin_unlock(&iommu->lock);
 	return found;
 }
@@ -204,6 +208,7 @@ unsigned iommu_invalidate(struct iommu_region *iommu, u64 first, u64 last)
 {
 	struct iommu_entry gone = { .iova = first, .mask = last - first };
 	struct mem_mapping *mapping;
+	struct map_client *client;
 	unsigned revoked = 0;
 
 	/*
@@ -211,9 +216,7 @@ unsigned iommu_invalidate(struct iommu_region *iommu, u64 first, u64 last)
 	 * (map.c).
 	 */
 	__atomic_add_fetch(&iommu->generation, 1, __ATOMIC_SEQ_CST);
-	while ((mapping = revoke_next(iommu, first, last)) != NULL) {
-		struct map_client *client = mapping->client;
-
+	while ((mapping = revoke_next(iommu, first, last, &client)) != NULL) {
 		revoked++;
 		if (client->revoked)
 			client->revoked(client->device, mapping);

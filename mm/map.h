@@ -8,8 +8,11 @@
  *
  * A mapping cannot outlive the invalidation of its translation: iommu_invalidate() calls the client's
  * `revoked` for each mapping over the range before it returns, and from then on mem_map_valid() is false,
- * unmap writes nothing and returns MEM_ACCESS_ERROR. The client must not use `host` afterwards: take the lock
- * under which it does in `revoked`.
+ * unmap writes nothing and returns MEM_ACCESS_ERROR. The client must not use `host` afterwards.
+ *
+ * Where devices run on several CPUs: `revoked` is called without any lock of the core. It takes the lock under
+ * which the client maps, uses and unmaps (thereby it waits for what is under way), and looks then whether the
+ * client still has this mapping and mem_map_valid() says no; it may have been unmapped, or made anew, meanwhile.
  */
 #ifndef MM_MAP_H
 #define MM_MAP_H
