@@ -10,7 +10,20 @@ $(BUILD)/guest/multiboot $(BUILD)/guest/pvh: tests/guest/boot32.S tests/guest/bo
 	$(call say,CC)
 	$(Q)$(CC) $(GUEST_CFLAGS) $(GUEST_PROTOCOL) -nostdlib -static -Wl,-Ttext-segment=0x1000000,--build-id=none,-e,_start,-z,norelro $(filter %.S %.c,$^) -o $@
 
-guests: $(BUILD)/guest/multiboot $(BUILD)/guest/pvh ## build the guests that check their boot protocol
+# Dies as a key tells it to, for the hypervisor console's tests.
+DOOMED_MEMORY = 32
+$(BUILD)/guest/doomed: tests/guest/doomed.S tests/guest.mk
+	@mkdir -p $(@D)
+	$(call say,AS)
+	$(Q)$(CC) -m32 -DRAM_END='($(DOOMED_MEMORY) << 20)' -nostdlib -static -no-pie -Wl,-Ttext-segment=0x100000,--build-id=none,-e,_start,-z,norelro $< -o $@
+
+# What Linux' scripted init runs beside busybox.
+$(BUILD)/guest/poke: tests/guest/poke.c tests/guest.mk
+	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)$(CC) -std=gnu11 -O2 -static $(WARNINGS) $< -o $@
+
+guests: $(addprefix $(BUILD)/guest/,multiboot pvh doomed poke) ## build the guests that the tests boot, and what they run
 
 test: guests
 

@@ -76,13 +76,13 @@ lint: $(GENERATED) $(NEWLIB)/lib/libc.a ## shellcheck, cppcheck, clang-format, c
 selftest: $(BUILD)/sluice.efi ## boot the hypervisor's own self-tests in an emulator
 	@tests/run selftest
 
-test: all $(UNIT_TESTS) $(BUILD)/test-initrd ## run every test, about N minutes; ends with `N passed, N failed`
+test: all $(UNIT_TESTS) $(BUILD)/test-initrd $(BUILD)/initrd ## run every test, about N minutes; ends with `N passed, N failed`
 	@tests/run all
 
-#= HOST_SUITES of `make test`, on the host (unit lint)
-#= EMULATOR_SUITES of `make test`, in an emulator (selftest linux protocols refusals)
-HOST_SUITES     ?= unit lint
-EMULATOR_SUITES ?= selftest linux protocols refusals
+#= HOST_SUITES of `make test`, on the host (unit lint reproducible)
+#= EMULATOR_SUITES of `make test`, in an emulator (selftest linux console protocols refusals)
+HOST_SUITES     ?= unit lint reproducible
+EMULATOR_SUITES ?= selftest linux console protocols refusals
 test: export HOST_SUITES := $(HOST_SUITES)
 test: export EMULATOR_SUITES := $(EMULATOR_SUITES)
 test: export UNIT_TESTS := $(UNIT_TESTS)

@@ -15,9 +15,10 @@ $(BUILD)/initrd: tests/guest/init tools/mkinitramfs | setup
 	$(call say,CPIO)
 	$(Q)tools/mkinitramfs $@ $<
 
-$(BUILD)/test-initrd: tests/guest/init.test $(wildcard tests/guest/check-* tests/guest/harmless) tools/mkinitramfs | setup
+GUEST_CHECKS = $(BUILD)/guest/poke $(wildcard tests/guest/check-*)
+$(BUILD)/test-initrd: tests/guest/init.test $(GUEST_CHECKS) tools/mkinitramfs | setup
 	$(call say,CPIO)
-	$(Q)tools/mkinitramfs $@ $< $(wildcard tests/guest/check-* tests/guest/harmless)
+	$(Q)tools/mkinitramfs $@ $< $(GUEST_CHECKS)
 
 run: export KERNEL := $(KERNEL)
 run: export CMDLINE := $(CMDLINE)
