@@ -169,6 +169,7 @@ static void init_devices(struct pc *pc, u64 tsc_hz)
 	pc->timers = (struct timer_queue){ .earlier = timers_earlier, .waiter = pc };
 	uart16550_init(&pc->uart, pc->console.backend, isa_line(pc, 4));
 	pic_init(&pc->pic, (struct irq_line){ .set = pic_output, .controller = pc });
+	pc->pic.chip[1].elcr = BIT(PC_SCI_IRQ - 8); /* as firmware leaves it: the ACPI interrupt is a level */
 	pit_init(&pc->pit, &pc->clock, &pc->timers, isa_line(pc, 0));
 	rtc_init(&pc->rtc, &pc->clock, &pc->timers, isa_line(pc, 8), &now);
 	ioapic_init(&pc->ioapic, PC_IOAPIC_ID, messages, PC_IOAPIC_REQUESTER);
