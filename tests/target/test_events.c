@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Exceptions that the hypervisor raises, NMIs, their order, and single steps. Group `inject` too. */
+#include "arch/cpu.h"
+#include "arch/vcpu_internal.h"
+#include "tests/target/probe.h"
+
+static bool exceptions(const struct boot *boot)
+{
+	struct probe p;
+
+	if (!probe_open(&p, boot, &(struct small_options){ 0 }, PROBE_64))
+		return false;
+	bool fine = true;
+	/* nop; rdmsr of what is not there: #GP(0) at the RDMSR, registers untouched. */
+	p.gpr[RCX] = 0x12345;
+	p.gpr[RAX] = 77;
+	fine &= EXPECT_EQUAL(PROBE(&p, 0x90, 0x0f, 0x32), VECTOR_GP) && EXPECT_EQUAL(p.error, 0) &&
+		EXPECT_EQUAL(p.rip, SMALL_CODE + 1) && EXPECT_EQUAL(p.gpr[RAX], 77) &&
+		EXPECT(p.flags & RFLAGS_RF);
+	/* vmxoff: #UD, which has no error code. */
+	fine &= EXPECT_EQUAL(PROBE(&p, 0x0f, 0x01, 0xc4), VECTOR_UD) && EXPECT_EQUAL(p.rip, SMALL_CODE) &&
+		EXPECT_EQUAL(p.rsp, SMALL_STACK - 40);
+	/* LOCK MOV to a device: the processor's own #UD; a device never sees it. */
+	p.gpr[RDI] = SMALL_DEVICE;
+	fine &= EXPECT_EQUAL(PROBE(&p, 0xf0, 0x89, 0x07), VECTOR_UD) && EXPECT_EQUAL(p.small->accesses, 0);
+	/* #PF with CR2 and error code is in group insn: accesses that are half on a device. */
+	probe_close(&p);
+	/* In real mode no error code is pushed. */
+	if (!probe_open(&p, boot, &(struct small_options){ 0 }, PROBE_16))
+		return false;
+	p.gpr[RCX] = 0x12345;
+	fine &= EXPECT_EQUAL(PROBE(&p, 0x0f, 0x32), VECTOR_GP) && EXPECT_EQUAL(p.rsp, 0x7000 - 6) &&
+		EXPECT_EQUAL(p.rip, 0);
+	probe_close(&p);
+	return fine;
+}
+
+/* IDT entries that lead nowhere: #GP while #GP is delivered is #DF. */
+static bool double_fault(const struct boot *boot)
+{
+	struct probe p;
+
+	if (!probe_open(&p, boot, &(struct small_options){ 0 }, PROBE_64))
+		return false;
+	u64 *gate = (u64 *)(p.small->host + PROBE_IDT);
+	gate[VECTOR_GP * 2] = 0;
+	p.gpr[RCX] = 0x12345;
+	bool fine = EXPECT_EQUAL(PROBE(&p, 0x0f, 0x32), VECTOR_DF) && EXPECT_EQUAL(p.error, 0);
+	probe_close(&p);
+	return fine;
+}
+
+static bool nmi(const struct boot *boot)
+{
+	struct probe p;
+
+	if (!probe_open(&p, boot, &(struct small_options){ 0 }, PROBE_64))
+		return false;
+	/* IF does not matter. */
+	vcpu_inject_nmi(p.vcpu);
+	bool fine = EXPECT_EQUAL(PROBE(&p, 0x90, 0x90), VECTOR_NMI) && EXPECT_EQUAL(p.rip, SMALL_CODE);
+	/* A second one while the first is handled: after the IRET, at the same place as the first. */
+	vcpu_inject_nmi(p.vcpu);
+	u64 windows = vcpu_exits(p.vcpu, REASON_NMI_WINDOW).exits;
+	fine &= EXPECT_EQUAL(probe_resume(&p), VECTOR_NMI) && EXPECT_EQUAL(p.rip, SMALL_CODE) &&
+		EXPECT_EQUAL(p.rsp, SMALL_STACK - 40) &&
+		EXPECT_EQUAL(vcpu_exits(p.vcpu, REASON_NMI_WINDOW).exits, windows + 1);
+	fine &= EXPECT_EQUAL(probe_resume(&p), PROBE_FINE);
+	probe_close(&p);
+	return fine;
+}
+
+static void ask_for_nmi(void *context, u8 value)
+{
+	(void)value;
+	vcpu_inject_nmi(context);
+}
+
+static bool nmi_from_an_exit(const struct boot *boot)
+{
+	struct probe p;
+
+	if (!probe_open(&p, boot, &(struct small_options){ .no_apicv = true }, PROBE_64))
+		return false;
+	p.small->on_note = ask_for_nmi;
+	p.small->note_context = p.vcpu;
+	bool fine = EXPECT_EQUAL(PROBE(&p, 0xe6, SMALL_NOTE_PORT, 0x90), VECTOR_NMI) &&
+		    EXPECT_EQUAL(p.rip, SMALL_CODE + 2);
+	probe_close(&p);
+	return fine;
+}
+
+/* All at once: the exception first, then the NMI in front of its handler, then, with IF, the interrupt. */
+static bool order(const struct boot *boot)
+{
+	struct probe p;
+
+	if (!probe_open(&p, boot, &(struct small_options){ .no_apicv = true }, PROBE_64))
+		return false;
+	bool fine = EXPECT_EQUAL(probe_store32(&p, LAPIC_DEFAULT_BASE + LAPIC_SVR, 0x1ff), PROBE_FINE);
+	p.rflags = RFLAGS_IF;
+	inject_exception(p.vcpu, VECTOR_GP, true, 0x18);
+	vcpu_inject_nmi(p.vcpu);
+	fine &= EXPECT(lapic_deliver(vcpu_lapic(p.vcpu), 0x41, false));
+	/* The handler's first instruction may be done before the NMI is let in (Bochs does it), not more of it. */
+	int first = PROBE(&p, 0x90, 0x90);
+	if (first == VECTOR_GP)
+		fine &= EXPECT_EQUAL(p.error, 0x18) && EXPECT_EQUAL(p.rip, SMALL_CODE) &&
+			EXPECT_EQUAL(probe_resume(&p), VECTOR_NMI) &&
+			EXPECT_EQUAL(p.rip, PROBE_STUBS + VECTOR_GP * PROBE_STUB + 2);
+	else
+		fine &= EXPECT_EQUAL(first, VECTOR_NMI) &&
+			EXPECT_EQUAL(p.rip, PROBE_STUBS + VECTOR_GP * PROBE_STUB) &&
+			EXPECT_EQUAL(probe_resume(&p), VECTOR_GP) && EXPECT_EQUAL(p.error, 0x18);
+	fine &= EXPECT(!(p.flags & RFLAGS_IF) || first == VECTOR_NMI);
+	fine &= EXPECT_EQUAL(PROBE(&p, 0x90, 0x90), 0x41) && EXPECT_EQUAL(p.rip, SMALL_CODE);
+	probe_close(&p);
+	return fine;
+}
+
+/* RFLAGS.TF over instructions that the processor executes, that exit, and that are carried out for the guest. */
+static bool single_step(const struct boot *boot)
+{
+	struct probe p;
+
+	if (!probe_open(&p, boot, &(struct small_options){ 0 }, PROBE_64))
+		return false;
+	bool fine = true;
+	p.rflags = RFLAGS_TF;
+	p.gpr[RDI] = SMALL_DEVICE;
+	p.gpr[RAX] = 1;
+	fine &= EXPECT_EQUAL(PROBE(&p, 0x90, 0x90), VECTOR_DB) && EXPECT_EQUAL(p.rip, SMALL_CODE + 1);
+	fine &= EXPECT_EQUAL(PROBE(&p, 0x0f, 0xa2, 0x90), VECTOR_DB) && EXPECT_EQUAL(p.rip, SMALL_CODE + 2);
+	for (unsigned i = 0; i < 3; i++)
+		fine &= EXPECT_EQUAL(PROBE(&p, 0x89, 0x07, 0x90), VECTOR_DB) &&
+			EXPECT_EQUAL(p.rip, SMALL_CODE + 2) && EXPECT_EQUAL(p.small->accesses, i + 1);
+	/* DR6 says why: mov rax, dr6 */
+	p.rflags = 0;
+	fine &= EXPECT_EQUAL(PROBE(&p, 0x0f, 0x21, 0xf0), PROBE_FINE) && EXPECT(p.gpr[RAX] & BIT(14));
+	/* A repeated string: one iteration a step. */
+	p.rflags = RFLAGS_TF;
+	p.small->accesses = 0;
+	p.gpr[RCX] = 5;
+	fine &= EXPECT_EQUAL(PROBE(&p, 0xf3, 0xaa), VECTOR_DB) && EXPECT_EQUAL(p.gpr[RCX], 4) &&
+		EXPECT_EQUAL(p.rip, SMALL_CODE) && EXPECT_EQUAL(p.small->accesses, 1);
+	/* A fault is no step. */
+	p.gpr[RCX] = 0x12345;
+	fine &= EXPECT_EQUAL(PROBE(&p, 0x0f, 0x32), VECTOR_GP);
+	probe_close(&p);
+	return fine;
+}
+
+/*
+ * CVE-2015-5307 and CVE-2015-8104: an exception whose delivery raises the same exception again, for ever, in the processor.
+ * The hypervisor must see each turn, and keep its own time: here it stops the guest after a while by its timer.
+ */
+static bool endless_exceptions(const struct boot *boot)
+{
+	struct probe p;
+
+	if (!probe_open(&p, boot, &(struct small_options){ 0 }, PROBE_32))
+		return false;
+	/* A data breakpoint on the stack word that the #DB's delivery pushes: mov dr0, eax; mov dr7, ebx; push ecx */
+	p.gpr[RAX] = SMALL_STACK - 4;
+	p.gpr[RBX] = 0xd0401; /* DR0: write, 4 bytes */
+	u64 before = vcpu_exits(p.vcpu, REASON_EXCEPTION_OR_NMI).exits;
+	int vector = PROBE(&p, 0x0f, 0x23, 0xc0, 0x0f, 0x23, 0xfb, 0x51);
+	bool fine = EXPECT_EQUAL(vector, VECTOR_DB) &&
+		    EXPECT(vcpu_exits(p.vcpu, REASON_EXCEPTION_OR_NMI).exits > before);
+	probe_close(&p);
+	/* #AC at CPL 3 with an unaligned stack for its own delivery cannot loop if it exits: it is seen. */
+	if (!probe_open(&p, boot, &(struct small_options){ 0 }, PROBE_64))
+		return false;
+	p.gpr[RAX] = CR0_PE | CR0_PG | CR0_ET | CR0_NE | CR0_WP | CR0_AM;
+	fine &= EXPECT_EQUAL(PROBE(&p, 0x0f, 0x22, 0xc0), PROBE_FINE);
+	p.user = true;
+	p.rflags = RFLAGS_AC;
+	p.gpr[RDI] = SMALL_DATA + 1;
+	before = vcpu_exits(p.vcpu, REASON_EXCEPTION_OR_NMI).exits;
+	fine &= EXPECT_EQUAL(PROBE(&p, 0x8b, 0x07), VECTOR_AC) && EXPECT_EQUAL(p.error, 0) &&
+		EXPECT_EQUAL(vcpu_exits(p.vcpu, REASON_EXCEPTION_OR_NMI).exits, before + 1);
+	probe_close(&p);
+	return fine;
+}
+
+static const struct selftest tests[] = {
+	{ "exceptions of exits reach their handlers with the right frame", exceptions },
+	{ "a fault of a fault's delivery is a double fault", double_fault },
+	{ "an NMI ignores IF, waits for the IRET of another", nmi },
+	{ "an NMI that an exit asks for comes before the next instruction", nmi_from_an_exit },
+	{ "exception, NMI, interrupt: in this order", order },
+	{ "single steps over what exits and what is carried out", single_step },
+	{ "exceptions that raise themselves are seen each time", endless_exceptions },
+};
+
+const struct selftest_group test_events = SELFTEST_GROUP("inject", tests);
