@@ -1,0 +1,12 @@
+# The disk image under QEMU/KVM with nested VMX, on a KVM host that Bochs runs: tests/nested/run.
+
+$(BUILD)/nested-initrd: tests/nested/init.guest tools/mkinitramfs | setup
+	$(call say,CPIO)
+	$(Q)tools/mkinitramfs $@ $<
+
+test-nested: $(BUILD)/sluice.efi $(BUILD)/nested-initrd ## the self-tests and Linux under QEMU/KVM with nested VMX, inside Bochs
+	@tests/run nested
+
+test-nested: export BUILD := $(BUILD)
+
+.PHONY: test-nested
