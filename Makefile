@@ -97,7 +97,7 @@ $(NEWLIB)/lib/libc.a: tools/newlib | setup
 # Changes only when the flags or the list of files do: then everything is built again.
 $(BUILD)/target.flags: force | setup
 	@mkdir -p $(@D)
-	@echo '$(CC) $(TARGET_CFLAGS) $(LDFLAGS) $(TARGET_SRCS)' | cmp -s - $@ || echo '$(CC) $(TARGET_CFLAGS) $(LDFLAGS) $(TARGET_SRCS)' >$@
+	@echo '$(CC) $(TARGET_CFLAGS) $(HOT) $(COLD) $(LDFLAGS) $(TARGET_SRCS)' | cmp -s - $@ || echo '$(CC) $(TARGET_CFLAGS) $(HOT) $(COLD) $(LDFLAGS) $(TARGET_SRCS)' >$@
 
 # ---- Everything else --------------------------------------------------------------------------------------------------------
 include $(wildcard boot/*.mk tools/*.mk tests/*.mk)
