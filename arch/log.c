@@ -44,10 +44,8 @@ static void put(char byte)
 
 void log_write(const char *text, size_t length)
 {
-	for (size_t i = 0; i < length; i++) {
+	for (size_t i = 0; i < length; i++)
 		put(text[i]);
-		text_ring_put(&sink.history, text[i]);
-	}
 }
 
 void log_progress(const char *text)
@@ -81,6 +79,8 @@ void log_line(enum log_level level, const char *format, ...)
 	if (serial_mid_line())
 		put('\n');
 	log_write(line, length);
+	for (size_t i = 0; i < length; i++)
+		text_ring_put(&sink.history, line[i]);
 	if (sink.screen_write && level <= LOG_WARN) {
 		line[length] = '\0';
 		sink.screen_write(sink.screen, line);

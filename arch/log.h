@@ -23,7 +23,10 @@ void log_set_screen(void (*write)(void *screen, const char *text), void *screen)
 /* Text without prefix to serial line and screen: progress of slow work. Not remembered; '\n' ends a line. */
 void log_progress(const char *text);
 
-/* Text as it is to serial line and history; '\n' becomes "\r\n" on the line. Waits where the transmit ring is full. */
+/*
+ * Text as it is to the serial line: answers of the console, reports of tests. Not remembered; '\n' becomes "\r\n" on the line.
+ * Waits where the transmit ring is full.
+ */
 void log_write(const char *text, size_t length);
 
 /* Remembers what a guest wrote on its console. */

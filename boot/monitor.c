@@ -101,14 +101,12 @@ static void command_log(struct monitor *monitor, const char *argument)
 {
 	(void)monitor;
 	(void)argument;
-	/* The copy that is printed must not grow with its own output. */
 	const struct text_ring *ring = log_history();
-	u64 end = ring->end;
 
-	for (u64 i = text_ring_begin(ring); i < end; i++) {
-		char c[2] = { text_ring_at(ring, i), '\0' };
+	for (u64 i = text_ring_begin(ring); i < ring->end; i++) {
+		char c = text_ring_at(ring, i);
 
-		log_progress(c);
+		log_write(&c, 1);
 	}
 }
 

@@ -152,6 +152,15 @@ static void test_progress_is_not_remembered(void **state)
 	expect_ring(log_history(), "");
 }
 
+static void test_answers_are_not_remembered(void **state)
+{
+	(void)state;
+	log_info("x");
+	log_write("an answer\n", 10);
+	expect_line("sluice: x\r\nan answer\r\n");
+	expect_ring(log_history(), "sluice: x\n");
+}
+
 static void test_guest_history_is_its_own(void **state)
 {
 	(void)state;
@@ -172,6 +181,7 @@ int main(void)
 		cmocka_unit_test_setup(test_full_line_loses_nothing, setup),
 		cmocka_unit_test_setup(test_screen_shows_errors_and_warnings_only, setup),
 		cmocka_unit_test_setup(test_progress_is_not_remembered, setup),
+		cmocka_unit_test_setup(test_answers_are_not_remembered, setup),
 		cmocka_unit_test_setup(test_guest_history_is_its_own, setup),
 	};
 
