@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "mm/copy.h"
 #include "mm/dirty.h"
 #include "mm/dispatch.h"
 #include "mm/iommu_region.h"
@@ -12,67 +13,6 @@
  * ---- one part of a transfer: within one section
  * -------------------------------------------------------------
  */
-
-/* memcpy makes no promise about atomicity; descriptors and ring indices need single-copy atomic accesses. */
-static inline bool is_atomic(const u8 *host, u64 length)
-{
-	return !(length & (length - 1)) && IS_ALIGNED((uintptr_t)host, length);
-}
-
-static inline void copy_in(void *to, const u8 *host, u64 length)
-{
-	u64 value;
-
-	if (length > 8 || !is_atomic(host, length)) {
-		memcpy(to, host, length);
-		return;
-	}
-	/* What is left of `value` is not looked at. */
-	switch (length) {
-	case 8:
-		value = __atomic_load_n((const u64 *)host, __ATOMIC_RELAXED);
-		memcpy(to, &value, 8);
-		break;
-	case 4:
-		value = __atomic_load_n((const u32 *)host, __ATOMIC_RELAXED);
-		memcpy(to, &value, 4);
-		break;
-	case 2:
-		value = __atomic_load_n((const u16 *)host, __ATOMIC_RELAXED);
-		memcpy(to, &value, 2);
-		break;
-	default:
-		*(u8 *)to = __atomic_load_n(host, __ATOMIC_RELAXED);
-		break;
-	}
-}
-
-static inline void copy_out(u8 *host, const void *from, u64 length)
-{
-	u64 value;
-
-	if (length > 8 || !is_atomic(host, length)) {
-		memcpy(host, from, length);
-		return;
-	}
-	switch (length) {
-	case 8:
-		memcpy(&value, from, 8);
-		__atomic_store_n((u64 *)host, value, __ATOMIC_RELAXED);
-		break;
-	case 4:
-		memcpy(&value, from, 4);
-		__atomic_store_n((u32 *)host, (u32)value, __ATOMIC_RELAXED);
-		break;
-	case 2:
-		memcpy(&value, from, 2);
-		__atomic_store_n((u16 *)host, (u16)value, __ATOMIC_RELAXED);
-		break;
-	default:
-		__atomic_store_n(host, *(const u8 *)from, __ATOMIC_RELAXED);
-		break;
-	}
-}
 
 /* What a transfer moves. A fill has no buffer but a byte. */
 struct transfer {
@@ -263,23 +203,19 @@ enum mem_result as_write_done(const struct address_space *as, u64 address, const
 }
 
 /*
- * RAM behind an IOMMU, for a transfer within its section: translation by translation, as far as that goes;
- * returns the bytes that were moved. Pages that go on in host memory are copied in one go. What is in the way is
- * left to run().
+ * RAM behind an IOMMU, for a transfer within its section: from the first translation (there, to, size) on, one by
+ * one, as far as that goes; returns the bytes that were moved. Pages that go on in host memory are copied in one
+ * go. What is in the way is left to run().
  */
-static u64 read_iommu(const struct section *section, u64 address, u8 *buffer, u64 length)
+static u64 read_pages(const struct section *section, u64 address, u8 *buffer, u64 length,
+		      const struct section *there, u64 to, u64 size)
 {
 	u64 moved = 0, found = 0; /* copied; found after that, one after the other in host memory */
 	const u8 *host = NULL;
 
-	while (moved + found < length) {
-		u64 to = address + moved + found, size = length - moved - found;
-		const struct section *there = iommu_follow(section, &to, &size, MEM_READ);
-		const u8 *next;
+	while (likely(there) && likely(there->flags & SECTION_READ_DIRECT)) {
+		const u8 *next = there->host + (to - there->first);
 
-		if (unlikely(!there) || unlikely(!(there->flags & SECTION_READ_DIRECT)))
-			break;
-		next = there->host + (to - there->first);
 		if (found && next != host + found) {
 			copy_in(buffer + moved, host, found);
 			moved += found;
@@ -287,45 +223,74 @@ static u64 read_iommu(const struct section *section, u64 address, u8 *buffer, u6
 		}
 		host = found ? host : next;
 		found += size;
+		size = length - moved - found;
+		if (!size)
+			break;
+		to = address + moved + found;
+		there = iommu_follow(section, &to, &size, MEM_READ);
 	}
 	if (likely(found))
 		copy_in(buffer + moved, host, found);
 	return moved + found;
 }
 
-static u64 write_iommu(const struct section *section, u64 address, const u8 *buffer, u64 length)
+static u64 write_pages(const struct section *section, u64 address, const u8 *buffer, u64 length,
+		       const struct section *there, u64 to, u64 size)
 {
 	u64 moved = 0, found = 0;
 	u8 *host = NULL;
 
-	while (moved + found < length) {
-		u64 to = address + moved + found, size = length - moved - found;
-		const struct section *there = iommu_follow(section, &to, &size, MEM_WRITE);
-		bool logged;
-		u8 *next;
+	while (likely(there) && likely(there->flags & SECTION_WRITE_DIRECT)) {
+		u8 *next = there->host + (to - there->first);
+		bool logged = there->flags & SECTION_DIRTY_LOG;
 
-		if (unlikely(!there) || unlikely(!(there->flags & SECTION_WRITE_DIRECT)))
-			break;
-		next = there->host + (to - there->first);
-		logged = there->flags & SECTION_DIRTY_LOG;
 		if (found && (next != host + found || unlikely(logged))) {
 			copy_out(host, buffer + moved, found);
 			moved += found;
 			found = 0;
 		}
-		/* A page is marked after it was written: whoever takes the mark in between would miss that. */
 		if (unlikely(logged)) {
+			/* Marked after it was written: whoever takes the mark in between would miss that. */
 			copy_out(next, buffer + moved, size);
 			mark_written(there, to - there->first, size);
 			moved += size;
-			continue;
+		} else {
+			host = found ? host : next;
+			found += size;
 		}
-		host = found ? host : next;
-		found += size;
+		size = length - moved - found;
+		if (!size)
+			break;
+		to = address + moved + found;
+		there = iommu_follow(section, &to, &size, MEM_WRITE);
 	}
 	if (likely(found))
 		copy_out(host, buffer + moved, found);
 	return moved + found;
+}
+
+/* One translation is enough for most; only what it does not do costs a further look. Bytes moved. */
+static inline u64 read_iommu(const struct section *section, u64 address, u8 *buffer, u64 length)
+{
+	u64 to = address, size = length;
+	const struct section *there = iommu_follow(section, &to, &size, MEM_READ);
+
+	if (unlikely(!there) || size != length || unlikely(!(there->flags & SECTION_READ_DIRECT)))
+		return read_pages(section, address, buffer, length, there, to, size);
+	copy_in(buffer, there->host + (to - there->first), length);
+	return length;
+}
+
+static inline u64 write_iommu(const struct section *section, u64 address, const u8 *buffer, u64 length)
+{
+	u64 to = address, size = length;
+	const struct section *there = iommu_follow(section, &to, &size, MEM_WRITE);
+
+	if (unlikely(!there) || size != length || unlikely(!(there->flags & SECTION_WRITE_DIRECT)))
+		return write_pages(section, address, buffer, length, there, to, size);
+	copy_out(there->host + (to - there->first), buffer, length);
+	mark_written(there, to - there->first, length);
+	return length;
 }
 
 /* What is not RAM within a section: kept apart, so that the short way saves no registers for it. */

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copies between a caller's buffer and host memory that others access at the same time. memcpy makes no promise
+ * about atomicity; a naturally aligned access of 1, 2, 4 or 8 bytes is one load or store here: descriptors and
+ * ring indices need that. Private to mm/.
+ */
+#ifndef MM_COPY_H
+#define MM_COPY_H
+
+#include <string.h>
+
+#include "mm/types.h"
+
+/* May the access be one instruction? `length` is not 0 and at most 8. */
+static inline bool is_atomic(const u8 *host, u64 length)
+{
+	return !(length & (length - 1)) && IS_ALIGNED((uintptr_t)host, length);
+}
+
+static inline void copy_in(void *to, const u8 *host, u64 length)
+{
+	u64 value;
+
+	if (length > 8 || !is_atomic(host, length)) {
+		memcpy(to, host, length);
+		return;
+	}
+	/* What is left of `value` is not looked at. */
+	switch (length) {
+	case 8:
+		value = __atomic_load_n((const u64 *)host, __ATOMIC_RELAXED);
+		memcpy(to, &value, 8);
+		break;
+	case 4:
+		value = __atomic_load_n((const u32 *)host, __ATOMIC_RELAXED);
+		memcpy(to, &value, 4);
+		break;
+	case 2:
+		value = __atomic_load_n((const u16 *)host, __ATOMIC_RELAXED);
+		memcpy(to, &value, 2);
+		break;
+	default:
+		*(u8 *)to = __atomic_load_n(host, __ATOMIC_RELAXED);
+		break;
+	}
+}
+
+static inline void copy_out(u8 *host, const void *from, u64 length)
+{
+	u64 value;
+
+	if (length > 8 || !is_atomic(host, length)) {
+		memcpy(host, from, length);
+		return;
+	}
+	switch (length) {
+	case 8:
+		memcpy(&value, from, 8);
+		__atomic_store_n((u64 *)host, value, __ATOMIC_RELAXED);
+		break;
+	case 4:
+		memcpy(&value, from, 4);
+		__atomic_store_n((u32 *)host, (u32)value, __ATOMIC_RELAXED);
+		break;
+	case 2:
+		memcpy(&value, from, 2);
+		__atomic_store_n((u16 *)host, (u16)value, __ATOMIC_RELAXED);
+		break;
+	default:
+		__atomic_store_n(host, *(const u8 *)from, __ATOMIC_RELAXED);
+		break;
+	}
+}
+
+#endif
