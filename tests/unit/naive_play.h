@@ -126,6 +126,9 @@ void script_check_contents(struct script *s);
 /* Makes the naive tree what readers see, unless a transaction is open. */
 void script_publish(struct script *s);
 
+/* Looks at some addresses of each space. */
+void script_check_edges(struct script *s, const u64 *w);
+
 /* One for each kind of operation; w: its words. */
 void script_op_new(struct script *s, const u64 *w);
 void script_op_add(struct script *s, const u64 *w);

@@ -46,13 +46,13 @@ static void play(struct script *s, const struct operation *operation)
 		script_op_new(s, w);
 	else if (kind < 60)
 		script_op_add(s, w);
-	else if (kind < 64)
+	else if (kind < 70)
 		script_op_remove(s, w);
-	else if (kind < 72)
+	else if (kind < 76)
 		script_op_enable(s, w);
-	else if (kind < 80)
+	else if (kind < 83)
 		script_op_move(s, w);
-	else if (kind < 86)
+	else if (kind < 88)
 		script_op_resize(s, w);
 	else if (kind < 96)
 		script_op_switch(s, w);
@@ -75,6 +75,8 @@ static void play(struct script *s, const struct operation *operation)
 	else
 		script_op_access(s, w);
 	script_publish(s);
+	if (kind < 112 && !s->depth)
+		script_check_edges(s, w);
 }
 
 static void set_up(struct script *s, u64 where)

@@ -121,7 +121,8 @@ void script_op_new(struct script *s, const u64 *w)
 	bool with_ops = kind == REGION_MMIO || kind == REGION_ROM_DEVICE ||
 			(kind == REGION_CONTAINER && w[1] >> 8 & 1);
 	int target = script_choose_region(s, w[1] >> 16), number;
-	u64 alias_offset = kind == REGION_ALIAS ? script_choose_offset(s, w[4]) : 0;
+	/* Often from the start, so that what is behind aliases of aliases is seen at all. */
+	u64 alias_offset = kind == REGION_ALIAS && w[4] & 3 ? script_choose_offset(s, w[4] >> 2) : 0;
 	u128 size = script_choose_size(s, kind, w[2]);
 	struct region *region;
 	const char *name;

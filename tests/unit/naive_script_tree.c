@@ -29,6 +29,8 @@ void script_op_add(struct script *s, const u64 *w)
 	offset = script_choose_offset(s, w[3]);
 	if (parent == 0)
 		offset += s->window;
+	if ((w[4] >> 16 & 7) == 0) /* where another one starts: the order of adding decides */
+		offset = s->now.region[script_choose_region(s, w[3])].offset;
 	errors = naive_add_errors(&s->now, parent, offset, child, priority, overlapping);
 	error = (overlapping ? region_add_overlapping : region_add)(script_region(s, parent), offset,
 								    script_region(s, child), priority);
@@ -67,6 +69,8 @@ void script_op_move(struct script *s, const u64 *w)
 
 	if (s->now.region[number].parent == 0)
 		offset += s->window;
+	if ((w[3] & 7) == 0)
+		offset = s->now.region[script_choose_region(s, w[2])].offset;
 	if (s->now.region[number].parent == NAIVE_NONE || s->now.region[number].offset == offset)
 		return;
 	TRACE("r%d moves to 0x%llx", number, (ull)offset);

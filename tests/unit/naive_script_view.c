@@ -105,6 +105,21 @@ void script_op_check_view(struct script *s, const u64 *w)
 	TRACE("check a%d: %u sections", space, view->count);
 }
 
+/* After each change: a view that should have been built again, and was not, must not hide until the next one. */
+void script_check_edges(struct script *s, const u64 *w)
+{
+	for (int space = 0; space < SPACES; space++) {
+		const struct flatview *view = as_view(&s->space[space]);
+
+		for (u64 i = 0; i < 8 && s->live[space] && !s->failed; i++) {
+			u64 address =
+				script_choose_address(s, w[5] * (2 * i + 1) >> 3, w[4] * (2 * i + 1) >> 5);
+
+			check_byte(s, space, flatview_lookup(view, address), address);
+		}
+	}
+}
+
 void script_op_quiescent(struct script *s)
 {
 	TRACE("quiescent");

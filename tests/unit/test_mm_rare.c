@@ -241,6 +241,36 @@ static void test_aliases_of_one_target_go_in_any_order(void **state)
 	mem_core_destroy(&core);
 }
 
+static void test_an_alias_of_an_alias_that_stands_nowhere_follows_its_target(void **state)
+{
+	struct region root, target, inside, middle, shown;
+	struct address_space as;
+	struct mem_core core;
+
+	(void)state;
+	mem_core_init(&core);
+	region_init_container(&root, "root", REGION_SIZE_WHOLE);
+	region_init_container(&target, "target", 0x1000);
+	region_init_reserved(&inside, "inside", 0x100);
+	region_init_alias(&middle, "middle", 0x1000, &target, 0);
+	region_init_alias(&shown, "shown", 0x1000, &middle, 0);
+	assert_int_equal(as_init(&as, &core, "as", &root, UNCLAIMED_ONES), 0);
+	assert_int_equal(region_add(&root, 0x4000, &shown, 0), 0);
+	assert_int_equal(as_view(&as)->count, 1);
+	assert_int_equal(region_add(&target, 0x200, &inside, 0), 0);
+	assert_ptr_equal(flatview_lookup(as_view(&as), 0x4200)->region, &inside);
+	/* Also when the middle one comes and goes by itself. */
+	assert_int_equal(region_add(&root, 0x8000, &middle, 0), 0);
+	region_remove(&middle);
+	region_set_offset(&inside, 0x300);
+	assert_ptr_equal(flatview_lookup(as_view(&as), 0x4300)->region, &inside);
+	region_remove(&shown);
+	assert_null(target.aliases);
+	assert_int_equal(as_view(&as)->count, 1);
+	as_destroy(&as);
+	mem_core_destroy(&core);
+}
+
 /* ---- in the middle of it ------------------------------------------------------------------------------------ */
 
 struct moody {
@@ -471,6 +501,7 @@ int main(void)
 		cmocka_unit_test(test_aliases_that_multiply_are_refused_and_the_view_stays),
 		cmocka_unit_test(test_what_an_alias_of_an_alias_shows_past_2_64_is_nothing),
 		cmocka_unit_test(test_aliases_of_one_target_go_in_any_order),
+		cmocka_unit_test(test_an_alias_of_an_alias_that_stands_nowhere_follows_its_target),
 		cmocka_unit_test(test_a_translation_that_comes_back_is_taken),
 		cmocka_unit_test(test_a_bounced_mapping_that_is_invalidated_while_it_is_made_is_made_again),
 		cmocka_unit_test(test_a_mapping_ends_where_the_iommu_region_does),
