@@ -4,11 +4,12 @@
  *
  *	region-map [--ram MIB] [--bits N] [--svg FILE] [TABLE..]
  *
- * Without names: all tables it was linked with (region_map_tables, made from boot/board_*.c by tests/mm.mk). --ram: guest memory
- * that RAM rows are filled with; --bits: address bits that the machine has. Exits with 1 and a line for each mistake if
- * a table is broken.
+ * Without names: all tables it was linked with (region_map_tables, made from boot/board_*.c by tests/mm.mk).
+ * --ram: guest memory that RAM rows are filled with; --bits: address bits that the machine has. Exits with 1
+ * and a line for each mistake if a table is broken.
  *
- * It needs to know nothing of a board's struct: rows say where regions live in it, and that much memory stands in for it.
+ * It needs to know nothing of a board's struct: rows say where regions live in it, and that much memory
+ * stands in for it.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -54,7 +55,10 @@ static void emit(void *to, const char *line)
 	fprintf(to, "%s\n", line);
 }
 
-/* ---- the picture -------------------------------------------------------------------------------------------- */
+/*
+ * ---- the picture
+ * --------------------------------------------------------------------------------------------
+ */
 
 static const char *color(const struct section *section)
 {
@@ -151,7 +155,10 @@ static bool write_svg(const char *path)
 	return fclose(out) == 0;
 }
 
-/* ---- a table ------------------------------------------------------------------------------------------------ */
+/*
+ * ---- a table
+ * ------------------------------------------------------------------------------------------------
+ */
 
 /* Stands in for the devices whose owners initialise their regions themselves. */
 static const struct region_ops no_ops = { .read = NULL };

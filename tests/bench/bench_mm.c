@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * What the memory core costs; the method is in bench_measure.h, the same for QEMU's memory core in bench_qemu.c. Figures
- * that only Sluice has: those of the IOTLB and of memory, and accesses with and without a section cache.
+ * What the memory core costs; the method is in measure.inc, the same for QEMU's memory core in bench_qemu.c.
+ * Figures that only Sluice has: those of the IOTLB and of memory, and accesses with and without a section
+ * cache.
  */
 #include "iommu/iotlb.h"
 #include "mm/map.h"
 #include "mm/space.h"
-#include "tests/bench/bench_measure.h"
+#include "tests/bench/measure.inc"
 
 #define TLB_ENTRIES 256
 
@@ -109,7 +110,10 @@ static void check_topology(u64 stride)
 	}
 }
 
-/* ---- loops -------------------------------------------------------------------------------------------------- */
+/*
+ * ---- loops
+ * --------------------------------------------------------------------------------------------------
+ */
 
 /* With the section found last, as QEMU's lookup does by itself. */
 static void loop_lookup_cached(u64 n)
@@ -261,7 +265,10 @@ static double toggle(void *context, u64 n)
 	return bench_clock() - start;
 }
 
-/* ---- IOMMU -------------------------------------------------------------------------------------------------- */
+/*
+ * ---- IOMMU
+ * --------------------------------------------------------------------------------------------------
+ */
 
 static struct iommu_entry translate(const struct iommu_region *region, u64 iova, enum mem_access access)
 {
@@ -322,7 +329,10 @@ static void make_iommus(void)
 	map_client_init(&client, "bench", NULL, 0, registers, 0, NULL, NULL, NULL);
 }
 
-/* ---- cases -------------------------------------------------------------------------------------------------- */
+/*
+ * ---- cases
+ * --------------------------------------------------------------------------------------------------
+ */
 
 static void run_small(void)
 {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * The measurement of bench_mm.c, for QEMU's memory core. tools/bench-qemu copies this file and bench_measure.h into the
- * softmmu folder of a QEMU 7.2 source tree. Nothing in QEMU changes: a constructor puts bench_main where qemu_init is followed by
- * the main loop, so it runs in the main thread with the big lock held, as device models do.
+ * The measurement of bench_mm.c, for QEMU's memory core. tools/bench-qemu copies this file and measure.inc
+ * into the softmmu folder of a QEMU 7.2 source tree. Nothing in QEMU changes: a constructor puts bench_main
+ * where qemu_init is followed by the main loop, so it runs in the main thread with the big lock held, as
+ * device models do.
  */
 #include "qemu/osdep.h"
 #include "qemu-main.h"
@@ -12,7 +13,7 @@
 #include "qapi/error.h"
 #include "exec/memory.h"
 #include "exec/address-spaces.h"
-#include "bench_measure.h"
+#include "measure.inc"
 
 #define BENCH_IOMMU_TYPE "sluice-bench-iommu"
 #define ATTRS		 MEMTXATTRS_UNSPECIFIED

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * A start for a VMM: a machine's address map as a table, one device, DMA through a window, all with libsluice-mm.a alone.
+ * A start for a VMM: a machine's address map as a table, one device, DMA through a window, all with
+ * libsluice-mm.a alone.
  *
  *	make lib && cc -I. tests/example/vmm.c build/libsluice-mm.a -o vmm && ./vmm
  */
@@ -66,7 +67,10 @@ static const struct region_row rows[] = {
 };
 static const struct region_table table = REGION_TABLE(rows);
 
-/* What the device may reach by DMA: half of its bus addresses lead to the RAM's second MiB, the others nowhere. */
+/*
+ * What the device may reach by DMA: half of its bus addresses lead to the RAM's second MiB, the others
+ * nowhere.
+ */
 static const struct dma_row dma_rows[] = { DMA_ROW("buffers", 0, 1 * MiB, 1 * MiB, MEM_READ_WRITE) };
 static const struct dma_table dma = { .device = "counter", .rows = dma_rows, .count = ARRAY_SIZE(dma_rows) };
 
@@ -122,7 +126,10 @@ int main(void)
 		       value == 0xffffffff,
 	       "where nothing is, ones are read");
 
-	/* 3. What a device does: map guest memory by way of its window; elsewhere it is denied, and that is recorded. */
+	/*
+	 * 3. What a device does: map guest memory by way of its window; elsewhere it is denied, and that is
+	 * recorded.
+	 */
 	fault_log_init(&machine.faults);
 	dma_window_init(&machine.window, "window", &dma, &machine.cpu, &machine.faults);
 	expect(!as_init(&machine.dma, &machine.core, "dma", &machine.window.iommu.region, UNCLAIMED_INHERIT),

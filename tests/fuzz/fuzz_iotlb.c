@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * The IOTLB against a plain list of what was put into it and not invalidated since: a hit must be one of these, what was just put
- * in must hit, what was invalidated must not, absent and denied entries must never be there.
+ * The IOTLB against a plain list of what was put into it and not invalidated since: a hit must be one of
+ * these, what was just put in must hit, what was invalidated must not, absent and denied entries must never
+ * be there.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Region tables as the fuzzer writes them. The checker must say something sensible about all of them, and what it accepts must
- * build: the tree links without a tie, its view is complete and shows memory only where the table has some, and nothing is left
- * when it is taken down.
+ * Region tables as the fuzzer writes them. The checker must say something sensible about all of them, and
+ * what it accepts must build: the tree links without a tie, its view is complete and shows memory only where
+ * the table has some, and nothing is left when it is taken down.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Randomised tests that hold two implementations against each other: seeds, failures that do not take the test down with
- * them, and shrinking. A trial is a list of operations made from a seed; a trial's run must make sense of any list, since
- * shrinking leaves operations out.
+ * Randomised tests that hold two implementations against each other: seeds, failures that do not take the
+ * test down with them, and shrinking. A trial is a list of operations made from a seed; a trial's run must
+ * make sense of any list, since shrinking leaves operations out.
  *
  * Trials run in a child process, so that a crash or a sanitizer's report is a failure like any other.
  *
@@ -32,8 +32,8 @@ u64 differential_random(u64 *state);
 void differential_make(u64 seed, struct operation *operations, unsigned count);
 
 /*
- * Trials with rising seeds until `operations` were done (or as the environment says). Prints the seeds; a failure is shrunk and
- * printed. Returns how many trials failed: 0 or 1.
+ * Trials with rising seeds until `operations` were done (or as the environment says). Prints the seeds; a
+ * failure is shrunk and printed. Returns how many trials failed: 0 or 1.
  */
 int differential_run(const struct differential *test, u64 first_seed, u64 operations);
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the files of the script (naive_script.h) share: its state, and one function for each kind of operation. */
+/*
+ * What the files of the script (naive_script.h) share: its state, and one function for each kind of
+ * operation.
+ */
 #ifndef TESTS_UNIT_NAIVE_PLAY_H
 #define TESTS_UNIT_NAIVE_PLAY_H
 

@@ -31,7 +31,10 @@ void script_publish(struct script *s)
 		s->logs[i] = s->logging[i][0] || s->logging[i][1];
 }
 
-/* ---- the list ----------------------------------------------------------------------------------------------- */
+/*
+ * ---- the list
+ * -----------------------------------------------------------------------------------------------
+ */
 
 static void play(struct script *s, const struct operation *operation)
 {

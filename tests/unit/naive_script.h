@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Plays a list of operations on the memory core and on the naive model of it, side by side, and compares all that can be
- * seen: results, bytes, `done`, faults, sections of the flat views, what listeners hear, dirty pages, mappings. Any list
- * makes sense: an operation that cannot be done is skipped.
+ * Plays a list of operations on the memory core and on the naive model of it, side by side, and compares all
+ * that can be seen: results, bytes, `done`, faults, sections of the flat views, what listeners hear, dirty
+ * pages, mappings. Any list makes sense: an operation that cannot be done is skipped.
  */
 #ifndef TESTS_UNIT_NAIVE_SCRIPT_H
 #define TESTS_UNIT_NAIVE_SCRIPT_H

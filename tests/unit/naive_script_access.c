@@ -4,7 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- comparing accesses ------------------------------------------------------------------------------------- */
+/*
+ * ---- comparing accesses
+ * -------------------------------------------------------------------------------------
+ */
 
 static int compare_faults(const void *a, const void *b)
 {
@@ -220,7 +223,10 @@ void script_op_transfer(struct script *s, const u64 *w)
 		     space, address, length, result, bytes, &naive, expected);
 }
 
-/* Copies are compared where they can be said in bytes: neither side sees a device, and the ranges do not overlap. */
+/*
+ * Copies are compared where they can be said in bytes: neither side sees a device, and the ranges do not
+ * overlap.
+ */
 void script_op_copy(struct script *s, const u64 *w)
 {
 	int to = (int)(w[1] % SPACES), from = (int)((w[1] >> 8) % SPACES);

@@ -3,7 +3,10 @@
 
 #include <string.h>
 
-/* ---- devices and translators, the core's side --------------------------------------------------------------- */
+/*
+ * ---- devices and translators, the core's side
+ * ---------------------------------------------------------------
+ */
 
 static bool impl_takes(const struct mem_sizes *impl, u64 offset, unsigned size)
 {
@@ -87,7 +90,10 @@ static void hear_fault(struct iommu_region *iommu, u64 iova, u64 length, enum me
 
 const struct iommu_ops script_translator = { .translate = translate, .fault = hear_fault };
 
-/* ---- listeners: what was told must add up to the view ------------------------------------------------------- */
+/*
+ * ---- listeners: what was told must add up to the view
+ * -------------------------------------------------------
+ */
 
 static void listen_begin(struct mem_listener *listener)
 {

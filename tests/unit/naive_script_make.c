@@ -4,7 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- making regions and choosing numbers -------------------------------------------------------------------- */
+/*
+ * ---- making regions and choosing numbers
+ * --------------------------------------------------------------------
+ */
 
 u64 script_choose_offset(struct script *s, u64 word)
 {
@@ -177,7 +180,10 @@ void script_op_new(struct script *s, const u64 *w)
 	}
 }
 
-/* An address where something happens: an edge of a region, seen from the root it hangs below, or one of its entries. */
+/*
+ * An address where something happens: an edge of a region, seen from the root it hangs below, or one of its
+ * entries.
+ */
 u64 script_choose_address(struct script *s, u64 word, u64 place)
 {
 	int number = script_choose_region(s, place), above, steps = 0;

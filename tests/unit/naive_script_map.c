@@ -5,9 +5,14 @@
 
 #include "mm/map.h"
 
-/* ---- mappings ----------------------------------------------------------------------------------------------- */
+/*
+ * ---- mappings
+ * -----------------------------------------------------------------------------------------------
+ */
 
-/* A refusal is one fault, of as many bytes as one translation covers: only that it was told can be said here. */
+/*
+ * A refusal is one fault, of as many bytes as one translation covers: only that it was told can be said here.
+ */
 static void check_refusal(struct script *s, const struct naive_world *world)
 {
 	if ((world->faults != 0) != (s->faults != 0))

@@ -3,7 +3,10 @@
 
 #include <errno.h>
 
-/* ---- operations on the tree --------------------------------------------------------------------------------- */
+/*
+ * ---- operations on the tree
+ * ---------------------------------------------------------------------------------
+ */
 
 /* The one chosen or the next that is of these kinds. */
 int script_choose_kind(struct script *s, u64 word, unsigned kinds)

@@ -4,7 +4,10 @@
 #include <errno.h>
 #include <string.h>
 
-/* ---- comparing views ---------------------------------------------------------------------------------------- */
+/*
+ * ---- comparing views
+ * ----------------------------------------------------------------------------------------
+ */
 
 static u8 expected_flags(struct script *s, const struct naive_place *place, const struct naive_region *region,
 			 enum section_kind *kind)
@@ -105,7 +108,9 @@ void script_op_check_view(struct script *s, const u64 *w)
 	TRACE("check a%d: %u sections", space, view->count);
 }
 
-/* After each change: a view that should have been built again, and was not, must not hide until the next one. */
+/*
+ * After each change: a view that should have been built again, and was not, must not hide until the next one.
+ */
 void script_check_edges(struct script *s, const u64 *w)
 {
 	for (int space = 0; space < SPACES; space++) {
@@ -128,7 +133,10 @@ void script_op_quiescent(struct script *s)
 		script_fail(s, "views are kept after the quiescent point of the only reader");
 }
 
-/* ---- the dirty log ------------------------------------------------------------------------------------------ */
+/*
+ * ---- the dirty log
+ * ------------------------------------------------------------------------------------------
+ */
 
 void script_op_dirty(struct script *s, const u64 *w)
 {

@@ -6,7 +6,10 @@
 #include <errno.h>
 #include <string.h>
 
-/* ---- the tree ----------------------------------------------------------------------------------------------- */
+/*
+ * ---- the tree
+ * -----------------------------------------------------------------------------------------------
+ */
 
 void naive_tree_init(struct naive_tree *tree)
 {
@@ -76,7 +79,10 @@ void naive_add(struct naive_tree *tree, int parent, u64 offset, int child, s32 p
 	added->parent = parent;
 	added->offset = offset;
 	added->priority = priority;
-	/* Behind those of higher priority, and those of the same one that start lower; before equals, which are older. */
+	/*
+	 * Behind those of higher priority, and those of the same one that start lower; before equals, which
+	 * are older.
+	 */
 	while (at < above->children) {
 		const struct naive_region *sibling = &tree->region[above->child[at]];
 
@@ -117,7 +123,10 @@ void naive_move(struct naive_tree *tree, int child, u64 offset)
 	naive_add(tree, parent, offset, child, tree->region[child].priority);
 }
 
-/* ---- one byte ----------------------------------------------------------------------------------------------- */
+/*
+ * ---- one byte
+ * -----------------------------------------------------------------------------------------------
+ */
 
 /* Does something in `number` claim its byte `at`? If not, *place may have learnt a policy. */
 static bool claim(const struct naive_tree *tree, int number, u128 at, bool readonly,
@@ -167,7 +176,10 @@ bool naive_continues(const struct naive_place *a, const struct naive_place *b)
 	return a->region == b->region && a->offset + 1 == b->offset && a->readonly == b->readonly;
 }
 
-/* ---- devices ------------------------------------------------------------------------------------------------ */
+/*
+ * ---- devices
+ * ------------------------------------------------------------------------------------------------
+ */
 
 bool naive_device_touch(const struct naive_device *device, u64 offset, unsigned size)
 {
@@ -212,8 +224,8 @@ static bool device_decodes(const struct naive_device *device, u64 offset, unsign
 }
 
 /*
- * One access that the device decodes, by calls that it implements, all of one size: the largest that divides it, and where
- * even the smallest is too large, those around its bytes: read, changed and written again.
+ * One access that the device decodes, by calls that it implements, all of one size: the largest that divides
+ * it, and where even the smallest is too large, those around its bytes: read, changed and written again.
  */
 static enum mem_result device_access(struct naive_device *device, u128 region_size, u64 offset, u8 *bytes,
 				     unsigned size, bool write)
@@ -252,7 +264,10 @@ static enum mem_result device_access(struct naive_device *device, u128 region_si
 	return result;
 }
 
-/* ---- transfers ---------------------------------------------------------------------------------------------- */
+/*
+ * ---- transfers
+ * ----------------------------------------------------------------------------------------------
+ */
 
 struct piece {
 	struct naive_place place;
@@ -281,8 +296,8 @@ const struct naive_entry *naive_translate(const struct naive_contents *contents,
 }
 
 /*
- * Where a byte ends, through all IOMMU regions. MEM_OK, or how it failed on the way. *run changes where the core may not take
- * two bytes together: another entry or stretch of an IOMMU region somewhere in the chain.
+ * Where a byte ends, through all IOMMU regions. MEM_OK, or how it failed on the way. *run changes where the
+ * core may not take two bytes together: another entry or stretch of an IOMMU region somewhere in the chain.
  */
 static enum mem_result follow(struct naive_world *world, int space, u64 address, u32 access,
 			      struct piece *piece, u64 *run)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The memory core as its headers describe it, done in the slowest and plainest way: a byte is looked up by walking the tree,
- * each byte of a transfer for itself. Written from the contracts in mm's headers, never from the code there; the differential
- * tests hold the two against each other.
+ * The memory core as its headers describe it, done in the slowest and plainest way: a byte is looked up by
+ * walking the tree, each byte of a transfer for itself. Written from the contracts in mm's headers, never
+ * from the code there; the differential tests hold the two against each other.
  *
- * Regions are numbers: a tree is plain data without pointers, so a copy of the struct is a snapshot of it (what readers
- * see while a transaction is open).
+ * Regions are numbers: a tree is plain data without pointers, so a copy of the struct is a snapshot of it
+ * (what readers see while a transaction is open).
  */
 #ifndef TESTS_UNIT_NAIVE_SPACE_H
 #define TESTS_UNIT_NAIVE_SPACE_H
@@ -112,13 +112,17 @@ struct naive_place naive_resolve(const struct naive_tree *tree, const struct nai
 /* The same answers at b as at a, and the bytes continue each other. */
 bool naive_continues(const struct naive_place *a, const struct naive_place *b);
 
-/* A CPU's access (one piece if it can be) or a transfer. `bytes` in memory order; length up to NAIVE_TRANSFER. */
+/*
+ * A CPU's access (one piece if it can be) or a transfer. `bytes` in memory order; length up to
+ * NAIVE_TRANSFER.
+ */
 struct naive_outcome naive_access(struct naive_world *world, int space, u64 address, u8 *bytes,
 				  unsigned length, bool write, bool transfer);
 
 /*
- * What a mapping of `length` bytes for `access` is: MEM_OK and as many bytes as there are of one region's memory in a row, each
- * translated and permitted, from *place on; or through a bounce buffer of `slot` bytes (*place then is a device).
+ * What a mapping of `length` bytes for `access` is: MEM_OK and as many bytes as there are of one region's
+ * memory in a row, each translated and permitted, from *place on; or through a bounce buffer of `slot` bytes
+ * (*place then is a device).
  */
 struct naive_outcome naive_map(struct naive_world *world, int space, u64 address, unsigned length, u32 access,
 			       unsigned slot, struct naive_place *place);

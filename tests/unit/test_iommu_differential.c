@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Random chains of IOMMU regions, with pages of many sizes, permissions and invalidations, on the memory core and on the naive
- * model, side by side. SEED=n repeats a trial, OPERATIONS=n does more of them (0: without end).
+ * Random chains of IOMMU regions, with pages of many sizes, permissions and invalidations, on the memory core
+ * and on the naive model, side by side. SEED=n repeats a trial, OPERATIONS=n does more of them (0: without
+ * end).
  */
 #include <setjmp.h>
 #include <stdarg.h>

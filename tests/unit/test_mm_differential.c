@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Random trees, transactions and accesses on the memory core and on the naive model, side by side. SEED=n repeats a trial,
- * OPERATIONS=n does more of them (0: without end).
+ * Random trees, transactions and accesses on the memory core and on the naive model, side by side. SEED=n
+ * repeats a trial, OPERATIONS=n does more of them (0: without end).
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * What hardly ever happens to the memory core: memory runs out, views grow beyond all bounds, somebody invalidates in the middle of
- * a mapping, two CPUs want one lock. tests/mm.mk links this program with --wrap for the allocation functions.
+ * What hardly ever happens to the memory core: memory runs out, views grow beyond all bounds, somebody
+ * invalidates in the middle of a mapping, two CPUs want one lock. tests/mm.mk links this program with --wrap
+ * for the allocation functions.
  */
 #include "tests/unit/mm_rig.h"
 
@@ -13,7 +14,10 @@
 #include "mm/map.h"
 #include "mm/spin.h"
 
-/* ---- memory runs out ---------------------------------------------------------------------------------------- */
+/*
+ * ---- memory runs out
+ * ----------------------------------------------------------------------------------------
+ */
 
 static int allocations_left = -1; /* below 0: as many as you like */
 
@@ -117,7 +121,10 @@ static void test_a_dirty_log_without_memory_logs_nothing(void **state)
 	region_destroy(&ram);
 }
 
-/* ---- too much of it ----------------------------------------------------------------------------------------- */
+/*
+ * ---- too much of it
+ * -----------------------------------------------------------------------------------------
+ */
 
 static int build_many(unsigned count)
 {
@@ -271,7 +278,10 @@ static void test_an_alias_of_an_alias_that_stands_nowhere_follows_its_target(voi
 	mem_core_destroy(&core);
 }
 
-/* ---- in the middle of it ------------------------------------------------------------------------------------ */
+/*
+ * ---- in the middle of it
+ * ------------------------------------------------------------------------------------
+ */
 
 struct moody {
 	struct iommu_region iommu;
@@ -420,7 +430,10 @@ static void test_slow_accesses_know_both_byte_orders(void **state)
 	unmake_moody(&moody);
 }
 
-/* ---- two CPUs ----------------------------------------------------------------------------------------------- */
+/*
+ * ---- two CPUs
+ * -----------------------------------------------------------------------------------------------
+ */
 
 struct pair {
 	struct mem_core core;

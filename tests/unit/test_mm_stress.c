@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Readers access and look up while a writer rebuilds: under ThreadSanitizer this shows that publication orders what it must,
- * under AddressSanitizer that no view is freed while a reader can hold it.
+ * Readers access and look up while a writer rebuilds: under ThreadSanitizer this shows that publication
+ * orders what it must, under AddressSanitizer that no view is freed while a reader can hold it.
  *
- * The map has two halves that the writer exchanges in one transaction each time: a reader must see one of the two
- * arrangements as a whole, never a mixture, and every section that it holds must stay what it was until its quiescent point.
+ * The map has two halves that the writer exchanges in one transaction each time: a reader must see one of the
+ * two arrangements as a whole, never a mixture, and every section that it holds must stay what it was until
+ * its quiescent point.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Broken tables, each with the one message it must give, word for word: both rows concerned, with their ranges. What the macros
- * of mm/table.h refuse to compile is written without them here.
+ * Broken tables, each with the one message it must give, word for word: both rows concerned, with their
+ * ranges. What the macros of mm/table.h refuse to compile is written without them here.
  */
 #include <setjmp.h>
 #include <stdarg.h>
