@@ -121,6 +121,7 @@ enum vmcs_pin_control {
 	PIN_NMI_EXITING = 1u << 3,
 	PIN_VIRTUAL_NMIS = 1u << 5,
 	PIN_PREEMPTION_TIMER = 1u << 6,
+	PIN_POSTED_INTERRUPTS = 1u << 7,
 };
 
 enum vmcs_primary_control {

@@ -7,7 +7,8 @@
 #include "arch/panic.h"
 #include "arch/vmcs.h"
 
-#define CPUID_1_ECX_VMX BIT(5)
+#define CPUID_1_ECX_VMX	       BIT(5)
+#define CPUID_1_ECX_HYPERVISOR BIT(31)
 
 /* IA32_FEATURE_CONTROL. */
 #define FEATURE_CONTROL_LOCKED		BIT(0)
@@ -153,6 +154,12 @@ bool vmx_detect(struct vmx_capabilities *caps, char *error, size_t size)
 			caps->apicv = false;
 		}
 	}
+	/*
+	 * KVM offers virtual-interrupt delivery wherever its processor has it, but hands the EOI-exit bitmap on only where it
+	 * also posts interrupts; else nobody is told of the end of a level-triggered interrupt.
+	 */
+	if ((cpuid(1, 0).ecx & CPUID_1_ECX_HYPERVISOR) && !(allowed[PIN] & PIN_POSTED_INTERRUPTS))
+		caps->apicv = false;
 	caps->ept_vpid = rdmsr(IA32_VMX_EPT_VPID_CAP);
 	for (unsigned i = 0; i < ARRAY_SIZE(ept_needs); i++) {
 		if (!(caps->ept_vpid & ept_needs[i].bit)) {

@@ -53,6 +53,8 @@ static bool every_row(const struct boot *boot)
 
 	if (!probe_open(&p, boot, &(struct small_options){ 0 }, PROBE_64))
 		return false;
+	/* The guest writes SYSENTER_ESP and _EIP itself, and KVM makes their addresses canonical where a processor refuses. */
+	bool nested = cpuid(1, 0).ecx & BIT(31);
 	bool fine = true;
 	for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
 		u32 msr = rows[i].msr;
@@ -65,7 +67,7 @@ static bool every_row(const struct boot *boot)
 				EXPECT_EQUAL(probe_rdmsr(&p, msr, &value), PROBE_FINE) &&
 				EXPECT_EQUAL(value, rows[i].legal);
 		u64 before = value;
-		if (rows[i].illegal != NONE)
+		if (rows[i].illegal != NONE && !(nested && (msr == 0x175 || msr == 0x176)))
 			good &= EXPECT_EQUAL(probe_wrmsr(&p, msr, rows[i].illegal), VECTOR_GP) &&
 				EXPECT_EQUAL(p.error, 0) &&
 				EXPECT_EQUAL(probe_rdmsr(&p, msr, &value), PROBE_FINE) &&
