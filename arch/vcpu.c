@@ -122,8 +122,12 @@ static const struct lapic_ops apic_ops = {
 	.mode_changed = apic_mode,
 };
 
-/* As short as a guest's periodic tick may be: 20 us, so that its exits leave it time. */
-#define SHORTEST_PERIOD_HZ 50000
+/*
+ * As short as a guest's periodic tick may be, so that its exits leave it time: 20 us, and in an emulator, whose TSC counts
+ * instructions, some times of what a tick's exits and its handler take.
+ */
+#define SHORTEST_PERIOD_HZ    50000
+#define SHORTEST_PERIOD_TICKS 5000
 
 static void setup_apic(struct vcpu *vcpu, const struct vm_config *config)
 {
@@ -133,7 +137,7 @@ static void setup_apic(struct vcpu *vcpu, const struct vm_config *config)
 		.x2apic = config->x2apic,
 		.physical_bits = cpuid_physical_bits(&vcpu->cpuid),
 		.ratio = vcpu->cpuid.basic[0x15].ebx,
-		.shortest_period = config->tsc_hz / SHORTEST_PERIOD_HZ,
+		.shortest_period = MAX(config->tsc_hz / SHORTEST_PERIOD_HZ, SHORTEST_PERIOD_TICKS),
 	};
 
 	lapic_setup(&vcpu->lapic, vcpu->vapic_page, &apic, &apic_ops, vcpu);

@@ -92,10 +92,35 @@ static u64 stack_word(const struct probe *p, unsigned index)
 	}
 }
 
+/*
+ * IRET to the next instruction. An NMI handler of the guest that has ended through its port leaves NMIs blocked; a VM entry
+ * with another VMCS lifts that, but not in Bochs 2.7. Where KVM runs below this, on Bochs, it is KVM's entry to this program.
+ */
+static void unblock_nmi(void)
+{
+	u64 scratch;
+
+	__asm__ volatile("mov %%rsp, %0\n\t"
+			 "push $0\n\t"
+			 "mov %%ss, (%%rsp)\n\t"
+			 "push %0\n\t"
+			 "pushf\n\t"
+			 "push $0\n\t"
+			 "mov %%cs, (%%rsp)\n\t"
+			 "lea 1f(%%rip), %0\n\t"
+			 "push %0\n\t"
+			 "iretq\n"
+			 "1:"
+			 : "=&r"(scratch)
+			 :
+			 : "memory", "cc");
+}
+
 int probe_resume(struct probe *p)
 {
 	enum vm_stop why = vcpu_run(p->vcpu);
 
+	unblock_nmi();
 	p->rip = vmread(VMCS_GUEST_RIP);
 	p->rsp = vmread(VMCS_GUEST_RSP);
 	p->flags = vmread(VMCS_GUEST_RFLAGS);

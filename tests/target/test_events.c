@@ -85,7 +85,7 @@ static bool nmi_from_an_exit(const struct boot *boot)
 	p.small->on_note = ask_for_nmi;
 	p.small->note_context = p.vcpu;
 	bool fine = EXPECT_EQUAL(PROBE(&p, 0xe6, SMALL_NOTE_PORT, 0x90), VECTOR_NMI) &&
-		    EXPECT_EQUAL(p.rip, SMALL_CODE + 2);
+		    EXPECT_EQUAL(p.rip, SMALL_CODE + 2) && EXPECT_EQUAL(probe_resume(&p), PROBE_FINE);
 	probe_close(&p);
 	return fine;
 }
@@ -102,17 +102,10 @@ static bool order(const struct boot *boot)
 	inject_exception(p.vcpu, VECTOR_GP, true, 0x18);
 	vcpu_inject_nmi(p.vcpu);
 	fine &= EXPECT(lapic_deliver(vcpu_lapic(p.vcpu), 0x41, false));
-	/* The handler's first instruction may be done before the NMI is let in (Bochs does it), not more of it. */
-	int first = PROBE(&p, 0x90, 0x90);
-	if (first == VECTOR_GP)
-		fine &= EXPECT_EQUAL(p.error, 0x18) && EXPECT_EQUAL(p.rip, SMALL_CODE) &&
-			EXPECT_EQUAL(probe_resume(&p), VECTOR_NMI) &&
-			EXPECT_EQUAL(p.rip, PROBE_STUBS + VECTOR_GP * PROBE_STUB + 2);
-	else
-		fine &= EXPECT_EQUAL(first, VECTOR_NMI) &&
-			EXPECT_EQUAL(p.rip, PROBE_STUBS + VECTOR_GP * PROBE_STUB) &&
-			EXPECT_EQUAL(probe_resume(&p), VECTOR_GP) && EXPECT_EQUAL(p.error, 0x18);
-	fine &= EXPECT(!(p.flags & RFLAGS_IF) || first == VECTOR_NMI);
+	fine &= EXPECT_EQUAL(PROBE(&p, 0x90, 0x90), VECTOR_NMI) &&
+		EXPECT_EQUAL(p.rip, PROBE_STUBS + VECTOR_GP * PROBE_STUB) && EXPECT(!(p.flags & RFLAGS_IF));
+	fine &= EXPECT_EQUAL(probe_resume(&p), VECTOR_GP) && EXPECT_EQUAL(p.error, 0x18) &&
+		EXPECT_EQUAL(p.rip, SMALL_CODE);
 	fine &= EXPECT_EQUAL(PROBE(&p, 0x90, 0x90), 0x41) && EXPECT_EQUAL(p.rip, SMALL_CODE);
 	probe_close(&p);
 	return fine;
@@ -125,7 +118,8 @@ static bool single_step(const struct boot *boot)
 
 	if (!probe_open(&p, boot, &(struct small_options){ 0 }, PROBE_64))
 		return false;
-	bool fine = true;
+	/* Once without TF: Bochs 2.7 keeps a step pending over the EPT violations by which KVM below this finds the pages. */
+	bool fine = EXPECT_EQUAL(PROBE(&p, 0x0f, 0x0b), VECTOR_UD);
 	p.rflags = RFLAGS_TF;
 	p.gpr[RDI] = SMALL_DEVICE;
 	p.gpr[RAX] = 1;
