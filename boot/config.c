@@ -14,13 +14,11 @@ static const struct config_word words_switch[] = { { "on", true }, { "off", fals
 static const struct config_word words_level[] = {
 	{ "error", LOG_ERROR }, { "warn", LOG_WARN }, { "info", LOG_INFO }, { "debug", LOG_DEBUG }, { 0 }
 };
-static const struct config_word words_guest_end[] = {
-	{ "stop", CONFIG_STOP },
-	{ "restart", CONFIG_RESTART },
-	{ "reset", CONFIG_RESET },
-	{ "poweroff", CONFIG_POWEROFF },
-	{ 0 }
-};
+static const struct config_word words_guest_end[] = { { "stop", CONFIG_STOP },
+						      { "restart", CONFIG_RESTART },
+						      { "reset", CONFIG_RESET },
+						      { "poweroff", CONFIG_POWEROFF },
+						      { 0 } };
 static const struct config_word words_panic[] = {
 	{ "halt", CONFIG_STOP }, { "reset", CONFIG_RESET }, { "poweroff", CONFIG_POWEROFF }, { 0 }
 };

@@ -89,16 +89,23 @@ static void forget_guest(struct monitor *monitor)
 	monitor_init(monitor, monitor->pc, boot);
 }
 
-static _Noreturn void run_guest(const struct boot *boot)
+static struct monitor *new_monitor(const struct boot *boot)
 {
 	struct pc *pc = calloc(1, sizeof(*pc));
 	struct monitor *monitor = calloc(1, sizeof(*monitor));
 
-	if (!pc || !monitor) {
-		log_error("no heap left for the board (%zu bytes)", sizeof(*pc));
-		host_poweroff(1);
+	if (pc && monitor) {
+		monitor_init(monitor, pc, boot);
+		return monitor;
 	}
-	monitor_init(monitor, pc, boot);
+	log_error("no heap left for the board (%zu bytes)", sizeof(*pc));
+	host_poweroff(1);
+}
+
+static _Noreturn void run_guest(const struct boot *boot)
+{
+	struct monitor *monitor = new_monitor(boot);
+
 	for (bool again = false;; again = true) {
 		if (!start_guest(monitor))
 			host_poweroff(1);
@@ -106,7 +113,7 @@ static _Noreturn void run_guest(const struct boot *boot)
 			tell_cost(boot);
 		panic_monitor = monitor;
 		panic_hook = report_history;
-		enum vm_stop why = vcpu_run(pc->vm.vcpu);
+		enum vm_stop why = vcpu_run(monitor->pc->vm.vcpu);
 		unsigned status = why == VM_FAULT || why == VM_TRIPLE_FAULT;
 		enum config_action action = told_end(monitor, why);
 		if (action == CONFIG_STOP)

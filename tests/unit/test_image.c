@@ -287,7 +287,8 @@ static void test_nothing_is_placed_in_a_reserved_range(void **state)
 	f.request.reserved = reserved;
 	f.request.reserved_count = 2;
 	assert_true(fixture_load(&f));
-	assert_true(f.entry.state.rsi >= 0x18000 && f.entry.state.cr3 >= 0x18000 && f.entry.state.gdt_base >= 0x18000);
+	assert_true(f.entry.state.rsi >= 0x18000 && f.entry.state.cr3 >= 0x18000 &&
+		    f.entry.state.gdt_base >= 0x18000);
 	assert_true(fixture_get(&f, f.entry.state.rsi + 0x70, 8) < FIXTURE_RAM - 0x10000);
 	assert_int_equal(fixture_get(&f, FIXTURE_RAM - 0x10000, 8), 0xeeeeeeeeeeeeeeee);
 }

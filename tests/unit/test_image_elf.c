@@ -66,7 +66,8 @@ static void assert_entered_in_protected_mode(u64 rip)
 	assert_int_equal(f.entry.state.data.access, 0xc093);
 	assert_int_equal(f.entry.state.tr.access, 0x8b);
 	assert_int_equal(f.entry.state.tr.limit, 0x67);
-	assert_int_equal(fixture_get(&f, f.entry.state.gdt_base + f.entry.state.cs.selector, 8), 0x00cf9b000000ffff);
+	assert_int_equal(fixture_get(&f, f.entry.state.gdt_base + f.entry.state.cs.selector, 8),
+			 0x00cf9b000000ffff);
 }
 
 static void test_pvh_guest_is_entered_at_its_note(void **state)
