@@ -69,7 +69,7 @@ $(BUILD)/libsluice-mm.a: $(addprefix $(BUILD)/host/,$(LIB_SRCS:.c=.o))
 	$(Q)ar rcsDP $@ $^
 
 # ---- Static checks ----------------------------------------------------------------------------------------------------------
-lint: $(GENERATED) $(NEWLIB)/lib/libc.a ## shellcheck, cppcheck, clang-format, clang-tidy; every header compiles alone
+lint: $(GENERATED) $(NEWLIB)/lib/libc.a ## shellcheck, cppcheck, clang-format, clang-tidy (slow at first); every header compiles alone
 	@tests/run lint
 
 # ---- All of it --------------------------------------------------------------------------------------------------------------
@@ -79,9 +79,9 @@ selftest: $(BUILD)/sluice.efi ## boot the hypervisor's own self-tests in an emul
 test: all $(UNIT_TESTS) $(BUILD)/test-initrd $(BUILD)/initrd ## run every test, about N minutes; ends with `N passed, N failed`
 	@tests/run all
 
-#= HOST_SUITES of `make test`, on the host (unit lint reproducible)
+#= HOST_SUITES of `make test`, on the host (unit checks reproducible)
 #= EMULATOR_SUITES of `make test`, in an emulator (selftest linux console protocols refusals)
-HOST_SUITES     ?= unit lint reproducible
+HOST_SUITES     ?= unit checks reproducible
 EMULATOR_SUITES ?= selftest linux console protocols refusals
 test: export HOST_SUITES := $(HOST_SUITES)
 test: export EMULATOR_SUITES := $(EMULATOR_SUITES)
