@@ -126,6 +126,21 @@ static bool task_switch(const struct boot *boot)
 	return fine && another_guest_runs(boot);
 }
 
+/* A state that VM entry refuses: the hypervisor would be at fault, and still only the guest ends. */
+static bool refused_entry(const struct boot *boot)
+{
+	struct probe p;
+
+	if (!probe_open(&p, boot, &(struct small_options){ 0 }, PROBE_64))
+		return false;
+	p.rflags = BIT(15); /* reserved */
+	bool fine = EXPECT_EQUAL(probe_start(&p, SMALL_CODE), PROBE_STOPPED) &&
+		    EXPECT_EQUAL(p.small->vm.stop, VM_FAULT) && probe_says(&p, "VM entry refused") &&
+		    probe_says(&p, "rip 0x100000");
+	probe_close(&p);
+	return fine && another_guest_runs(boot);
+}
+
 static const struct selftest tests[] = {
 	{ "a triple fault stops the guest, also one of an injected exception", triple_faults },
 	{ "executing from a device stops the guest", executes_from_a_device },
@@ -134,6 +149,7 @@ static const struct selftest tests[] = {
 	{ "a stack in a device stops the guest as an event is delivered", stack_in_a_device },
 	{ "halting with interrupts off stops the guest", halts_for_good },
 	{ "a hardware task switch is refused by name", task_switch },
+	{ "a state that cannot be entered stops the guest", refused_entry },
 };
 
 const struct selftest_group test_faults = SELFTEST_GROUP("faults", tests);
