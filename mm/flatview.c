@@ -373,31 +373,34 @@ static u32 fill_buckets(const struct build *b, struct octave *octaves, u16 *buck
 	*padding = 1;
 	for (unsigned n = 0; n < 64; n++) {
 		u64 start = n ? BIT(n) : 0, last = BITS(n, 0);
-		u32 bits = 0, most = 0, starts;
-		u32 steps = 0;
+		u32 bits = 0, most = 0, inside = 0, starts, steps = 0, total, filled;
 		struct octave octave = { 0 };
 
 		while (end + 1 < b->range_count && ranges[end + 1].first <= last)
 			end++;
 		starts = end - at;
-		while (bits < n && BIT(bits) < 2ull * starts)
+		while (bits < n && BIT(bits) < starts)
 			bits++;
 		octave.shift = (u16)(n ? n - bits : 1);
 		octave.base = used - (u32)(start >> octave.shift);
-		for (;; start = last + 1) {
-			u32 begin;
+		total = n ? 1u << bits : 1;
+		for (filled = 0; at < end;) {
+			u64 first = ranges[++at].first - start;
+			u32 index = (u32)(first >> octave.shift);
+			bool edge = !(first & (BIT(octave.shift) - 1));
 
-			last = start | (BIT(octave.shift) - 1);
-			while (at < end && ranges[at + 1].first <= start)
-				at++;
-			bucket[used++] = (u16)at;
-			begin = at;
-			while (at < end && ranges[at + 1].first <= last)
-				at++;
-			most = MAX(most, at - begin);
-			if (last == BITS(n, 0))
-				break;
+			while (filled < index)
+				bucket[used + filled++] = (u16)(at - 1);
+			if (filled == index) {
+				bucket[used + filled++] = (u16)(edge ? at : at - 1);
+				inside = 0;
+			}
+			inside += !edge;
+			most = MAX(most, inside);
 		}
+		while (filled < total)
+			bucket[used + filled++] = (u16)at;
+		used += total;
 		while (most >> steps)
 			steps++;
 		octave.half = (u16)((1u << steps) >> 1);
