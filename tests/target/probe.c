@@ -118,7 +118,7 @@ static void unblock_nmi(void)
 
 int probe_resume(struct probe *p)
 {
-	enum vm_stop why = vcpu_run(p->vcpu);
+	enum vm_stop why = small_vm_run(p->small);
 
 	unblock_nmi();
 	p->rip = vmread(VMCS_GUEST_RIP);

@@ -149,7 +149,19 @@ static int extint_acknowledge(void *board)
 	return pic_ack(&small->pic);
 }
 
+/* A guest that does not come to its end is stopped: what hangs is a test that failed, not the machine. */
+static u64 watchdog(void *board, u64 tsc)
+{
+	struct small_vm *small = board;
+
+	if (tsc < small->stop_at)
+		return small->stop_at;
+	vm_stop(&small->vm, VM_QUIT);
+	return ~0ull;
+}
+
 static const struct vm_ops vm_ops = {
+	.timers = watchdog,
 	.host_interrupt = host_interrupt,
 	.eoi = eoi,
 	.extint_pending = extint_pending,
@@ -218,6 +230,7 @@ struct small_vm *small_vm_create(const struct boot *boot, const struct small_opt
 		.large_pages = !options->small_pages,
 	};
 	small->host = ram.host;
+	small->patience = SMALL_PATIENCE * boot->tsc_hz;
 	small->allowed =
 		(struct ept_allowed){ boot->ram[0].address, boot->ram[0].address + SMALL_RAM_SIZE - 1 };
 	memset(ram.host, 0, SMALL_RAM_SIZE);
@@ -317,4 +330,11 @@ void small_vm_load_real(struct small_vm *small, const void *code, const void *en
 
 	memcpy(small->host + at, code, (const u8 *)end - (const u8 *)code);
 	vcpu_reset(small->vm.vcpu, &state);
+}
+
+enum vm_stop small_vm_run(struct small_vm *small)
+{
+	small->stop_at = rdtsc() + small->patience;
+	vcpu_timer_changed(small->vm.vcpu);
+	return vcpu_run(small->vm.vcpu);
 }

@@ -39,7 +39,8 @@
 #define SMALL_PORT_STOP	 0x220
 #define SMALL_PORT_ONES	 0x230
 
-#define SMALL_LOG 16
+#define SMALL_LOG      16
+#define SMALL_PATIENCE 10 /* seconds */
 
 struct small_access {
 	u64 offset, value;
@@ -61,6 +62,7 @@ struct small_vm {
 	struct ept_allowed allowed;
 	u8 *host; /* RAM */
 	u8 registers[PAGE_SIZE];
+	u64 patience, stop_at; /* TSC ticks */
 	/* What a test wants done between two instructions of the guest. */
 	void (*on_note)(void *context, u8 value);
 	void *note_context;
@@ -85,10 +87,8 @@ void small_vm_load_real(struct small_vm *small, const void *code, const void *en
 /* 32-bit protected mode without paging, flat segments, at SMALL_CODE. */
 void small_vm_load_protected(struct small_vm *small, const void *code, const void *end);
 
-static inline enum vm_stop small_vm_run(struct small_vm *small)
-{
-	return vcpu_run(small->vm.vcpu);
-}
+/* VM_QUIT: it ran for longer than small_vm.patience. */
+enum vm_stop small_vm_run(struct small_vm *small);
 
 /* Guest code in tests/target/guest_NAME.S, between the symbols guest_NAME and guest_NAME_end. */
 #define SMALL_GUEST(name) extern const u8 guest_##name[], guest_##name##_end[]

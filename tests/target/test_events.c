@@ -145,8 +145,9 @@ static bool single_step(const struct boot *boot)
 }
 
 /*
- * CVE-2015-5307 and CVE-2015-8104: an exception whose delivery raises the same exception again, for ever, in the processor.
- * The hypervisor must see each turn, and keep its own time: here it stops the guest after a while by its timer.
+ * CVE-2015-5307: in 32-bit mode at CPL 3, with alignment checks on, an odd stack and a handler at CPL 3 too, the delivery of
+ * #AC raises #AC, for ever, inside the processor. Each turn must come out of it, or nothing else runs on this CPU again: here
+ * the hypervisor's timer stops the guest.
  */
 static bool endless_exceptions(const struct boot *boot)
 {
@@ -154,19 +155,59 @@ static bool endless_exceptions(const struct boot *boot)
 
 	if (!probe_open(&p, boot, &(struct small_options){ 0 }, PROBE_32))
 		return false;
-	/* A data breakpoint on the stack word that the #DB's delivery pushes: mov dr0, eax; mov dr7, ebx; push ecx */
-	p.gpr[RAX] = SMALL_STACK - 4;
-	p.gpr[RBX] = 0xd0401; /* DR0: write, 4 bytes */
+	/* 32-bit code of CPL 3 at selector 0x30; data of CPL 3 is at 0x38. */
+	*(u64 *)(p.small->host + SMALL_GDT + 0x30) = 0x00cffb000000ffff;
+	u64 *gate = (u64 *)(p.small->host + PROBE_IDT + PAGE_SIZE + VECTOR_AC * 8);
+	*gate = (*gate & ~0xffff0000ull) | 0x33ull << 16 | 0x6000ull << 32;
+	p.gpr[RAX] = CR0_PE | CR0_ET | CR0_NE | CR0_AM;
+	bool fine = EXPECT_EQUAL(PROBE(&p, 0x0f, 0x22, 0xc0), PROBE_FINE);
+	vmwrite(VMCS_GUEST_CS_SELECTOR, 0x33);
+	vmwrite(VMCS_GUEST_CS_RIGHTS, 0xc0fb);
+	for (unsigned segment = SEG_ES; segment <= SEG_GS; segment++) {
+		if (segment == SEG_CS)
+			continue;
+		vmwrite(VMCS_SEGMENT(VMCS_GUEST_ES_SELECTOR, segment), 0x3b);
+		vmwrite(VMCS_SEGMENT(VMCS_GUEST_ES_RIGHTS, segment), 0xc0f3);
+	}
+	p.rflags = RFLAGS_AC | RFLAGS_IOPL;
+	p.small->patience = 3000000;
 	u64 before = vcpu_exits(p.vcpu, REASON_EXCEPTION_OR_NMI).exits;
-	int vector = PROBE(&p, 0x0f, 0x23, 0xc0, 0x0f, 0x23, 0xfb, 0x51);
-	bool fine = EXPECT_EQUAL(vector, VECTOR_DB) &&
-		    EXPECT(vcpu_exits(p.vcpu, REASON_EXCEPTION_OR_NMI).exits > before);
+	/* dec esp; push eax */
+	fine &= EXPECT_EQUAL(PROBE(&p, 0x4c, 0x50), PROBE_STOPPED) &&
+		EXPECT_EQUAL(p.small->vm.stop, VM_QUIT) &&
+		EXPECT(vcpu_exits(p.vcpu, REASON_EXCEPTION_OR_NMI).exits > before + 100);
 	probe_close(&p);
-	/* #AC at CPL 3 with an unaligned stack for its own delivery cannot loop if it exits: it is seen. */
+	return fine;
+}
+
+/* #AC and #DB that do not loop reach the guest as they are, though they exit. */
+static bool exceptions_that_exit(const struct boot *boot)
+{
+	struct probe p;
+
 	if (!probe_open(&p, boot, &(struct small_options){ 0 }, PROBE_64))
 		return false;
 	p.gpr[RAX] = CR0_PE | CR0_PG | CR0_ET | CR0_NE | CR0_WP | CR0_AM;
-	fine &= EXPECT_EQUAL(PROBE(&p, 0x0f, 0x22, 0xc0), PROBE_FINE);
+	bool fine = EXPECT_EQUAL(PROBE(&p, 0x0f, 0x22, 0xc0), PROBE_FINE);
+	/* A breakpoint on data: mov dr0, rax; mov dr7, rbx; mov [rax], ecx; nop */
+	p.gpr[RAX] = SMALL_DATA;
+	p.gpr[RBX] = 0xd0402;
+	u64 before = vcpu_exits(p.vcpu, REASON_EXCEPTION_OR_NMI).exits;
+	fine &= EXPECT_EQUAL(PROBE(&p, 0x0f, 0x23, 0xc0, 0x0f, 0x23, 0xfb, 0x89, 0x08, 0x90), VECTOR_DB) &&
+		EXPECT_EQUAL(p.rip, SMALL_CODE + 8) &&
+		EXPECT_EQUAL(vcpu_exits(p.vcpu, REASON_EXCEPTION_OR_NMI).exits, before + 1);
+	/* mov rax, dr6; then all off: mov dr7, rbx */
+	p.gpr[RBX] = 0x400;
+	fine &= EXPECT_EQUAL(PROBE(&p, 0x0f, 0x23, 0xfb, 0x0f, 0x21, 0xf0), PROBE_FINE) &&
+		EXPECT_EQUAL(p.gpr[RAX] & 0xf, 1);
+	/* One on code, at the second NOP. */
+	p.gpr[RAX] = SMALL_CODE + 7;
+	p.gpr[RBX] = 0x402;
+	fine &= EXPECT_EQUAL(PROBE(&p, 0x0f, 0x23, 0xc0, 0x0f, 0x23, 0xfb, 0x90, 0x90, 0x90), VECTOR_DB) &&
+		EXPECT_EQUAL(p.rip, SMALL_CODE + 7);
+	p.gpr[RBX] = 0x400;
+	fine &= EXPECT_EQUAL(PROBE(&p, 0x0f, 0x23, 0xfb), PROBE_FINE);
+	/* An unaligned read at CPL 3. */
 	p.user = true;
 	p.rflags = RFLAGS_AC;
 	p.gpr[RDI] = SMALL_DATA + 1;
@@ -184,7 +225,8 @@ static const struct selftest tests[] = {
 	{ "an NMI that an exit asks for comes before the next instruction", nmi_from_an_exit },
 	{ "exception, NMI, interrupt: in this order", order },
 	{ "single steps over what exits and what is carried out", single_step },
-	{ "exceptions that raise themselves are seen each time", endless_exceptions },
+	{ "exceptions that exit reach the guest as they are", exceptions_that_exit },
+	{ "exceptions that raise themselves do not keep the CPU", endless_exceptions },
 };
 
 const struct selftest_group test_events = SELFTEST_GROUP("inject", tests);
