@@ -18,10 +18,10 @@ $(BUILD)/guest/doomed: tests/guest/doomed.S tests/guest.mk
 	$(Q)$(CC) -m32 -DRAM_END='($(DOOMED_MEMORY) << 20)' -nostdlib -static -no-pie -Wl,-Ttext-segment=0x100000,--build-id=none,-e,_start,-z,norelro $< -o $@
 
 # What Linux' scripted init runs beside busybox.
-$(BUILD)/guest/poke: tests/guest/poke.c tests/guest.mk
+$(BUILD)/guest/poke: tests/guest/poke.c tests/guest/poke_edu.c tests/guest/poke.h tests/guest.mk
 	@mkdir -p $(@D)
 	$(call say,CC)
-	$(Q)$(CC) -std=gnu11 -O2 -static $(WARNINGS) $< -o $@
+	$(Q)$(CC) -std=gnu11 -O2 -static $(WARNINGS) $(filter %.c,$^) -o $@
 
 guests: $(addprefix $(BUILD)/guest/,multiboot pvh doomed poke) ## build the guests that the tests boot, and what they run
 
