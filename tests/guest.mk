@@ -21,7 +21,7 @@ $(BUILD)/guest/doomed: tests/guest/doomed.S tests/guest.mk
 $(BUILD)/guest/poke: tests/guest/poke.c tests/guest/poke_edu.c tests/guest/poke.h tests/guest.mk
 	@mkdir -p $(@D)
 	$(call say,CC)
-	$(Q)$(CC) -std=gnu11 -O2 -static $(WARNINGS) $(filter %.c,$^) -o $@
+	$(Q)$(CC) -std=gnu11 -O2 -static $(WARNINGS) -I. $(filter %.c,$^) -o $@
 
 guests: $(addprefix $(BUILD)/guest/,multiboot pvh doomed poke) ## build the guests that the tests boot, and what they run
 

@@ -22,7 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "poke.h"
+#include "tests/guest/poke.h"
 
 void fail(const char *format, ...)
 {

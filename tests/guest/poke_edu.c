@@ -11,7 +11,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "poke.h"
+#include "tests/guest/poke.h"
 
 #define EDU	    "/sys/bus/pci/devices/0000:00:04.0/"
 #define BAR_SIZE    0x100000u
