@@ -173,7 +173,8 @@ int probe_start(struct probe *p, u64 rip)
 	vmwrite(VMCS_GUEST_RSP, p->mode == PROBE_16 ? 0x7000 : p->user ? PROBE_USER_STACK : SMALL_STACK);
 	/* I/O privilege, so that a snippet at CPL 3 can end. */
 	vmwrite(VMCS_GUEST_RFLAGS, p->rflags | RFLAGS_ONE | (p->user ? RFLAGS_IOPL : 0));
-	vmwrite(VMCS_GUEST_INTERRUPTIBILITY, 0);
+	vmwrite(VMCS_GUEST_INTERRUPTIBILITY, p->blocking);
+	p->blocking = 0;
 	vmwrite(VMCS_GUEST_ACTIVITY, ACTIVITY_ACTIVE);
 	vmwrite(VMCS_GUEST_PENDING_DEBUG, 0);
 	return probe_resume(p);

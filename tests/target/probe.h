@@ -29,9 +29,10 @@ struct probe {
 	u64 *gpr; /* in and out; RSP is set by each run */
 	enum probe_mode mode;
 	/* In, kept from run to run. */
-	u64 code;   /* where the snippet is put; linear = physical */
-	u64 rflags; /* at its start */
-	bool user;  /* at CPL 3 (64-bit mode) */
+	u64 code;     /* where the snippet is put; linear = physical */
+	u64 rflags;   /* at its start */
+	u32 blocking; /* likewise: enum guest_interruptibility; for one run */
+	bool user;    /* at CPL 3 (64-bit mode) */
 	/* Out, of the last run. */
 	u32 error;	/* the error code, for vectors that have one */
 	u64 rip, flags; /* in the frame; else at the end */

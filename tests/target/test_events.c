@@ -66,6 +66,11 @@ static bool nmi(const struct boot *boot)
 		EXPECT_EQUAL(p.rsp, SMALL_STACK - 40) &&
 		EXPECT_EQUAL(vcpu_exits(p.vcpu, REASON_NMI_WINDOW).exits, windows + 1);
 	fine &= EXPECT_EQUAL(probe_resume(&p), PROBE_FINE);
+	/* Not between MOV SS and the next instruction. */
+	vcpu_inject_nmi(p.vcpu);
+	p.blocking = BLOCKING_BY_MOV_SS;
+	fine &= EXPECT_EQUAL(PROBE(&p, 0x90, 0x90), VECTOR_NMI) && EXPECT_EQUAL(p.rip, SMALL_CODE + 1) &&
+		EXPECT_EQUAL(probe_resume(&p), PROBE_FINE);
 	probe_close(&p);
 	return fine;
 }

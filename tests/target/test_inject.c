@@ -138,6 +138,17 @@ static bool check_shadow(struct apic *a)
 	fine &= EXPECT_EQUAL(PROBE(p, 0xfb, 0x8e, 0xd3, 0x0f, 0xa2, 0x90), 0x61) &&
 		EXPECT_EQUAL(p->rip, SMALL_CODE + 5);
 	fine &= EXPECT_EQUAL(apic_write(a, LAPIC_EOI, 0), PROBE_FINE) && arrives(a, 0x61);
+	/* An exit in a shadow, as a timer's: after it the shadow is still there. */
+	p->rflags = RFLAGS_IF;
+	p->blocking = BLOCKING_BY_STI;
+	fine &= EXPECT_EQUAL(PROBE(p, 0x90, 0x90), 0x61) && EXPECT_EQUAL(p->rip, SMALL_CODE + 1);
+	p->rflags = 0;
+	fine &= EXPECT_EQUAL(apic_write(a, LAPIC_EOI, 0), PROBE_FINE) && arrives(a, 0x61);
+	p->rflags = RFLAGS_IF;
+	p->blocking = BLOCKING_BY_MOV_SS;
+	fine &= EXPECT_EQUAL(PROBE(p, 0x90, 0x90), 0x61) && EXPECT_EQUAL(p->rip, SMALL_CODE + 1);
+	p->rflags = 0;
+	fine &= EXPECT_EQUAL(apic_write(a, LAPIC_EOI, 0), PROBE_FINE) && arrives(a, 0x61);
 	/* popf instead of sti: no shadow. push rdx; popfq; nop */
 	p->gpr[RDX] = RFLAGS_IF | RFLAGS_ONE;
 	return EXPECT_EQUAL(PROBE(p, 0x52, 0x9d, 0x90), 0x61) && EXPECT_EQUAL(p->rip, SMALL_CODE + 2) && fine;
