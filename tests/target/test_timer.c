@@ -254,6 +254,11 @@ static bool check_shortest(struct clockwork *c, const struct boot *boot)
 
 static bool shortest(const struct boot *boot)
 {
+	/* 20 us are 600 instructions in Bochs: with KVM in between, less than one exit. */
+	if (nested()) {
+		selftest_note("not below another hypervisor");
+		return true;
+	}
 	return in_every_way(boot, PERIODIC, check_shortest);
 }
 
