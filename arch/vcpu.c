@@ -205,7 +205,12 @@ bool vm_create(struct vm *vm, const struct vm_config *config)
 	setup_apic(vcpu, config);
 	vcpu_reset(vcpu, NULL);
 	vm_memory_attach(vm);
-	return true;
+	if (vm->stop == VM_RUNNING)
+		return true;
+	/* Not all of its memory could be mapped: it would trap there for ever. */
+	log_error("%s: %s", config->name, vm->fault);
+	vm_destroy(vm);
+	return false;
 }
 
 void vm_destroy(struct vm *vm)

@@ -247,6 +247,10 @@ struct small_vm *small_vm_create(const struct boot *boot, const struct small_opt
 		vm_create(&small->vm, &config);
 	if (!fine) {
 		selftest_note("the small machine could not be built");
+		if (small->memory.view)
+			as_destroy(&small->memory);
+		if (small->ports.view)
+			as_destroy(&small->ports);
 		free(small);
 		return NULL;
 	}

@@ -108,6 +108,26 @@ static bool refusals(const struct boot *boot)
 
 /* ---- the guest's map ---- */
 
+/* Too few pages for all of its tables: no machine, rather than one that traps for ever where its RAM is missing. */
+static bool too_few_pages(const struct boot *boot)
+{
+	struct page_pool pool;
+	struct boot poor = *boot;
+	bool fine = true;
+
+	poor.pages = &pool;
+	for (u64 pages = 1; pages < 12; pages += 3) {
+		page_pool_init(&pool, (u8 *)boot->ram[0].address + SMALL_RAM_SIZE, pages);
+		fine &= EXPECT(!small_vm_create(&poor, &small_pages)) && EXPECT_EQUAL(pool.used, 0);
+	}
+	page_pool_init(&pool, (u8 *)boot->ram[0].address + SMALL_RAM_SIZE, 16);
+	struct small_vm *small = small_vm_create(&poor, &small_pages);
+	fine &= EXPECT(small);
+	if (small)
+		small_vm_destroy(small);
+	return EXPECT_EQUAL(pool.used, 0) && fine;
+}
+
 static bool permissions(const struct boot *boot, const struct small_options *options, unsigned level)
 {
 	struct probe p;
@@ -354,6 +374,7 @@ static bool unaligned_edges(const struct boot *boot)
 static const struct selftest tests[] = {
 	{ "tables: map, split, unmap; all pages are given back", map_split_unmap },
 	{ "tables: what is misaligned, too large or not the guest's is refused", refusals },
+	{ "a machine that cannot be mapped is not made", too_few_pages },
 	{ "RAM, ROM and holes have their rights, in large pages", large_page_permissions },
 	{ "RAM, ROM and holes have their rights, in small pages", small_page_permissions },
 	{ "an alias shows its target, and moves over it", aliases },

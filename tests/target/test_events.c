@@ -35,17 +35,39 @@ static bool exceptions(const struct boot *boot)
 	return fine;
 }
 
-/* IDT entries that lead nowhere: #GP while #GP is delivered is #DF. */
+/* An exception while another one is on its way into the guest (SDM vol. 3, table 6-5). */
 static bool double_fault(const struct boot *boot)
 {
+	static const struct {
+		u8 first, second, arrives;
+	} cases[] = {
+		{ VECTOR_GP, VECTOR_GP, VECTOR_DF }, { VECTOR_PF, VECTOR_GP, VECTOR_DF },
+		{ VECTOR_PF, VECTOR_PF, VECTOR_DF }, { VECTOR_NP, VECTOR_SS, VECTOR_DF },
+		{ VECTOR_GP, VECTOR_PF, VECTOR_PF }, { VECTOR_UD, VECTOR_GP, VECTOR_GP },
+		{ VECTOR_GP, VECTOR_UD, VECTOR_UD }, { VECTOR_PF, VECTOR_DB, VECTOR_DB },
+	};
 	struct probe p;
 
 	if (!probe_open(&p, boot, &(struct small_options){ 0 }, PROBE_64))
 		return false;
-	u64 *gate = (u64 *)(p.small->host + PROBE_IDT);
-	gate[VECTOR_GP * 2] = 0;
+	bool fine = true;
+	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+		inject_exception(p.vcpu, cases[i].first, cases[i].first != VECTOR_UD, 0x10);
+		inject_exception(p.vcpu, cases[i].second,
+				 cases[i].second != VECTOR_UD && cases[i].second != VECTOR_DB, 0x20);
+		fine &= EXPECT_EQUAL(PROBE(&p, 0x90, 0x90), cases[i].arrives) &&
+			EXPECT_EQUAL(p.rip, SMALL_CODE);
+		if (cases[i].arrives == VECTOR_DF)
+			fine &= EXPECT_EQUAL(p.error, 0);
+	}
+	/* By the processor: a gate that leads nowhere. */
+	*(u64 *)(p.small->host + PROBE_IDT + VECTOR_GP * 16) = 0;
 	p.gpr[RCX] = 0x12345;
-	bool fine = EXPECT_EQUAL(PROBE(&p, 0x0f, 0x32), VECTOR_DF) && EXPECT_EQUAL(p.error, 0);
+	fine &= EXPECT_EQUAL(PROBE(&p, 0x0f, 0x32), VECTOR_DF) && EXPECT_EQUAL(p.error, 0);
+	p.small->vm.stop = VM_RUNNING;
+	inject_exception(p.vcpu, VECTOR_DF, true, 0);
+	inject_exception(p.vcpu, VECTOR_GP, true, 0);
+	fine &= EXPECT_EQUAL(p.small->vm.stop, VM_FAULT) && probe_says(&p, "triple fault");
 	probe_close(&p);
 	return fine;
 }
