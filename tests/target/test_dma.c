@@ -14,6 +14,8 @@
 #define PATTERN	   0xa5
 #define LENGTH	   256u
 
+#define RIG_MEMORY (64 * MiB)
+
 struct rig {
 	struct config config;
 	struct boot boot;
@@ -51,6 +53,8 @@ static bool open_rig(struct rig **out, const struct boot *boot)
 		return EXPECT(rig);
 	rig->config = *boot->config;
 	rig->config.edu = true;
+	/* Less than the window has room for: behind the RAM, inside the window, is nothing. */
+	rig->config.memory = MIN(rig->config.memory, RIG_MEMORY);
 	rig->boot = *boot;
 	rig->boot.config = &rig->config;
 	if (!pc_create(&rig->pc, &rig->boot, &console)) {
