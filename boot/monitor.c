@@ -206,8 +206,32 @@ static void close_prompt(struct monitor *monitor)
 	monitor->open = false;
 }
 
+#define ESC 0x1b
+
+/*
+ * Cursor keys, and what a terminal answers to a guest that has asked it something: ESC, mostly '[', numbers, a letter
+ * (ECMA-48, 5.4). Nothing of it is meant for the prompt.
+ */
+static bool in_sequence(struct monitor *monitor, u8 key)
+{
+	switch (monitor->sequence) {
+	case SEQUENCE_NONE:
+		monitor->sequence = key == ESC ? SEQUENCE_BEGUN : SEQUENCE_NONE;
+		return key == ESC;
+	case SEQUENCE_BEGUN:
+		monitor->sequence = key == '[' || key == 'O' ? SEQUENCE_INSIDE : SEQUENCE_NONE;
+		return key >= ' ';
+	default:
+		if (key >= '@' || key < ' ')
+			monitor->sequence = SEQUENCE_NONE;
+		return key >= ' ';
+	}
+}
+
 static void prompt_key(struct monitor *monitor, u8 key)
 {
+	if (in_sequence(monitor, key))
+		return;
 	if (key == '\r' || key == '\n') {
 		say("\n");
 		monitor->line[monitor->used] = '\0';

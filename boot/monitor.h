@@ -22,6 +22,7 @@ struct monitor {
 	enum config_action next;
 	char line[MONITOR_LINE];
 	unsigned used;
+	enum { SEQUENCE_NONE, SEQUENCE_BEGUN, SEQUENCE_INSIDE } sequence;
 	u8 input[MONITOR_INPUT]; /* keys for the guest that its UART has no room for yet */
 	u32 input_first, input_end;
 	u64 input_lost;
