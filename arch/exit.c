@@ -202,8 +202,8 @@ static void run_timers(struct vcpu *vcpu, u64 now)
 
 	vcpu->todo &= ~TODO_TIMERS;
 	lapic_timer_run(&vcpu->lapic, now + vcpu->tsc_offset);
-	u64 devices = vm->config.ops->timers ? vm->config.ops->timers(vm->config.board, now) : TSC_NEVER;
-	vcpu->device_deadline = devices;
+	vcpu->device_deadline =
+		vm->config.ops->timers ? vm->config.ops->timers(vm->config.board, now) : TSC_NEVER;
 	vcpu->deadline = MAX(vcpu_next_deadline(vcpu), now + 1);
 }
 

@@ -98,24 +98,26 @@ static void set_primary(struct vcpu *vcpu, u32 bit, bool on)
 	}
 }
 
-/* The vector of an external interrupt that waits, -1 if none: the PIC behind LINT0 first, as the pin is not prioritised. */
-static bool interrupt_waits(struct vcpu *vcpu)
+/* Does the PIC behind LINT0 ask for the CPU? It comes first, as the pin is not prioritised. */
+static bool extint_waits(const struct vcpu *vcpu)
 {
-	const struct vm *vm = vcpu->vm;
+	const struct vm_config *config = &vcpu->vm->config;
 
-	if (vm->config.ops->extint_pending && lapic_accepts_extint(&vcpu->lapic) &&
-	    vm->config.ops->extint_pending(vm->config.board))
-		return true;
-	return !vcpu->apicv && lapic_pending(&vcpu->lapic) >= 0;
+	return config->ops->extint_pending && lapic_accepts_extint(&vcpu->lapic) &&
+	       config->ops->extint_pending(config->board);
 }
 
+/* Is there an external interrupt that software has to inject? With apicv the local APIC's are the processor's business. */
+static bool interrupt_waits(const struct vcpu *vcpu)
+{
+	return extint_waits(vcpu) || (!vcpu->apicv && lapic_pending(&vcpu->lapic) >= 0);
+}
+
+/* Takes it from its controller: its vector, or -1. */
 static int take_interrupt(struct vcpu *vcpu)
 {
-	const struct vm *vm = vcpu->vm;
-
-	if (vm->config.ops->extint_pending && lapic_accepts_extint(&vcpu->lapic) &&
-	    vm->config.ops->extint_pending(vm->config.board))
-		return vm->config.ops->extint_acknowledge(vm->config.board);
+	if (extint_waits(vcpu))
+		return vcpu->vm->config.ops->extint_acknowledge(vcpu->vm->config.board);
 	int vector = lapic_pending(&vcpu->lapic);
 	if (vector >= 0)
 		lapic_ack(&vcpu->lapic, vector);
