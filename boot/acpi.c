@@ -186,6 +186,27 @@ static u64 acpi_write_mcfg(struct acpi_writer *w, const struct acpi_board *board
 	return gpa;
 }
 
+static u64 acpi_write_dmar(struct acpi_writer *w, const struct acpi_board *board)
+{
+	u64 gpa;
+	struct acpi_dmar *dmar = acpi_reserve(w, sizeof(*dmar), 8, &gpa);
+
+	acpi_header_init(&dmar->header, "DMAR", sizeof(*dmar), 1);
+	dmar->address_width = board->vtd_address_width - 1;
+	dmar->flags = board->vtd_interrupts ? DMAR_INTR_REMAP : 0;
+	dmar->drhd.length = sizeof(dmar->drhd);
+	dmar->drhd.flags = DMAR_DRHD_INCLUDE_PCI_ALL;
+	dmar->drhd.base = board->vtd_base;
+	dmar->drhd.ioapic.type = DMAR_SCOPE_IOAPIC;
+	dmar->drhd.ioapic.length = sizeof(dmar->drhd.ioapic);
+	dmar->drhd.ioapic.id = board->ioapic_id;
+	dmar->drhd.ioapic.bus = (u8)(board->ioapic_requester >> 8);
+	dmar->drhd.ioapic.device = board->ioapic_requester >> 3 & 0x1f;
+	dmar->drhd.ioapic.function = board->ioapic_requester & 7;
+	acpi_header_seal(&dmar->header);
+	return gpa;
+}
+
 static u64 acpi_write_xsdt(struct acpi_writer *w, const u64 *tables, unsigned count)
 {
 	u64 gpa;
@@ -202,7 +223,7 @@ u64 acpi_build(const struct acpi_board *board, u64 gpa, void *buffer, size_t siz
 {
 	struct acpi_writer w = { .buffer = buffer, .gpa = gpa };
 	struct acpi_rsdp *rsdp;
-	u64 rsdp_gpa, facs, dsdt, tables[3];
+	u64 rsdp_gpa, facs, dsdt, tables[4];
 	unsigned count = 0;
 
 	if (board->cpu_count < 1 || board->cpu_count > ACPI_CPUS_MAX || size < ACPI_TABLES_MAX || gpa == 0 ||
@@ -216,6 +237,8 @@ u64 acpi_build(const struct acpi_board *board, u64 gpa, void *buffer, size_t siz
 	tables[count++] = acpi_write_madt(&w, board);
 	if (board->ecam_base)
 		tables[count++] = acpi_write_mcfg(&w, board);
+	if (board->vtd_base)
+		tables[count++] = acpi_write_dmar(&w, board);
 
 	memcpy(rsdp->signature, "RSD PTR ", 8);
 	memcpy(rsdp->oem_id, "SLUICE", 6);

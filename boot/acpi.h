@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The guest's ACPI tables (ACPI 6.x chapter 5): RSDP, XSDT, FADT, FACS, MADT, MCFG and the DSDT that iasl made of dsdt.asl.
+ * The guest's ACPI tables (ACPI 6.x chapter 5): RSDP, XSDT, FADT, FACS, MADT, MCFG, DMAR and the DSDT that iasl made of dsdt.asl.
  * A PC with PIC pair, PIT, RTC and the fixed power management registers; no 8042, no VGA.
  */
 #ifndef BOOT_ACPI_H
@@ -25,7 +25,11 @@ struct acpi_board {
 	u16 reset_port;	  /* I/O, 1 byte */
 	u8 reset_value;	  /* what resets when written there */
 	u32 ecam_base; /* memory-mapped PCI configuration space of bus 0, 1 MiB; 0: none, and Linux warns of that */
-	unsigned cpu_count; /* local APIC ids 0..cpu_count - 1, at most ACPI_CPUS_MAX */
+	u32 vtd_base; /* registers of the remapping unit for all of PCI and the IOAPIC, 4 KiB; 0: there is none */
+	u8 vtd_address_width; /* bits that DMA can address behind it */
+	bool vtd_interrupts;  /* it remaps interrupts, too */
+	u16 ioapic_requester; /* bus, device, function that the IOAPIC's requests carry; not 0 */
+	unsigned cpu_count;   /* local APIC ids 0..cpu_count - 1, at most ACPI_CPUS_MAX */
 };
 
 #define ACPI_CPUS_MAX	16

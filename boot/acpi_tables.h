@@ -143,6 +143,30 @@ struct ACPI_PACKED acpi_mcfg {
 };
 static_assert(sizeof(struct acpi_mcfg) == 60, "PCI Firmware 4.1.2");
 
+/* VT-d 3.x, 8.1: one unit for all, with the IOAPIC in its scope */
+struct ACPI_PACKED acpi_dmar {
+	struct acpi_header header;
+	u8 address_width; /* less one */
+	u8 flags;
+	u8 reserved[10];
+	struct ACPI_PACKED {
+		u16 type /* 0 */, length;
+		u8 flags, size;
+		u16 segment;
+		u64 base;
+		struct ACPI_PACKED {
+			u8 type, length;
+			u16 reserved;
+			u8 id, bus, device, function;
+		} ioapic;
+	} drhd; /* 8.3 */
+};
+static_assert(sizeof(struct acpi_dmar) == 72, "VT-d 8.1, 8.3, 8.3.1");
+
+#define DMAR_INTR_REMAP		  BIT(0)
+#define DMAR_DRHD_INCLUDE_PCI_ALL BIT(0)
+#define DMAR_SCOPE_IOAPIC	  3
+
 #define MPS_INTI_BUS_DEFAULT	   0x0
 #define MPS_INTI_LEVEL_ACTIVE_HIGH 0xd
 

@@ -23,6 +23,10 @@ static const struct acpi_board board = {
 	.reset_port = 0xcf9,
 	.reset_value = 0x0e,
 	.ecam_base = ACPI_ECAM_BASE,
+	.vtd_base = 0xfed90000,
+	.vtd_address_width = 39,
+	.vtd_interrupts = true,
+	.ioapic_requester = 0xff00 | 3 << 3 | 2,
 	.cpu_count = 3,
 };
 
@@ -176,7 +180,27 @@ static void test_mcfg_names_bus_0_alone_and_only_if_there_is_a_window(void **sta
 	assert_int_equal(get(mcfg, 52, 8), 0); /* segment 0, buses 0..0 */
 	other.ecam_base = 0;
 	rsdp = acpi_build(&other, GPA, tables, ACPI_TABLES_MAX);
-	assert_int_equal(get(table_at(get(at(rsdp, 36), 24, 8), "XSDT"), 4, 4), 36 + 2 * 8);
+	assert_int_equal(get(table_at(get(at(rsdp, 36), 24, 8), "XSDT"), 4, 4), 36 + 3 * 8);
+}
+
+static void test_dmar_has_one_unit_for_everything_and_only_if_there_is_one(void **state)
+{
+	static const u8 drhd[] = { 0, 0, 24, 0, 1, 0, 0, 0, 0, 0, 0xd9, 0xfe, 0, 0, 0, 0 };
+	static const u8 ioapic[] = { 3, 8, 0, 0, 5, 0xff, 3, 2 };
+	struct acpi_board other = board;
+	const u8 *dmar = table_find("DMAR");
+	u64 rsdp;
+
+	(void)state;
+	assert_int_equal(get(dmar, 4, 4), 72);
+	assert_int_equal(dmar[8], 1);
+	assert_int_equal(dmar[36], 38);
+	assert_int_equal(dmar[37], 1);
+	assert_memory_equal(dmar + 48, drhd, 16);
+	assert_memory_equal(dmar + 64, ioapic, 8);
+	other.vtd_base = 0;
+	rsdp = acpi_build(&other, GPA, tables, ACPI_TABLES_MAX);
+	assert_int_equal(get(table_at(get(at(rsdp, 36), 24, 8), "XSDT"), 4, 4), 36 + 3 * 8);
 }
 
 static const u8 *dsdt_find(void)
@@ -293,6 +317,7 @@ int main(void)
 		ACPI_TEST(test_fadt_describes_the_legacy_board),
 		ACPI_TEST(test_madt_lists_cpus_ioapic_and_overrides),
 		ACPI_TEST(test_mcfg_names_bus_0_alone_and_only_if_there_is_a_window),
+		ACPI_TEST(test_dmar_has_one_unit_for_everything_and_only_if_there_is_one),
 		ACPI_TEST(test_dsdt_reads_back_as_the_board),
 		ACPI_TEST(test_interrupt_routing_is_that_of_the_contract),
 		ACPI_TEST(test_arguments_out_of_range_are_refused),
