@@ -33,6 +33,7 @@ struct boot_range {
 struct boot {
 	const struct config *config;
 	struct boot_file kernel, initrd;
+	struct boot_file disk, scratch; /* virtio disks: written to, and kept when the guest starts again */
 	struct boot_file module[CONFIG_MODULES_MAX]; /* config->module_count of them */
 
 	struct boot_extent ram[BOOT_EXTENTS_MAX]; /* config->memory bytes in all, in no particular order */

@@ -31,12 +31,15 @@ static const struct config_key config_keys[] = {
 	  .text = "guest kernel: bzImage, ELF with a PVH note, or multiboot 1" },
 	{ "initrd", config_take_path, FIELD(initrd),
 	  .text = "initial RAM disk; the first module of other guests than Linux" },
+	{ "disk", config_take_path, FIELD(disk), .text = "image of the guest's first virtio disk" },
 	{ "module", config_take_module, .repeatable = true,
 	  .text = "path [argument]: a boot module; may be repeated" },
 	{ "cmdline", config_take_text, FIELD(cmdline), .value = "",
 	  .text = "the guest's command line: the rest of the line" },
 	{ "memory", config_take_number, FIELD(memory), .value = "512M", .min = 16 * MiB, .max = TiB,
 	  .multiple = 2 * MiB, .is_size = true, .text = "guest RAM" },
+	{ "scratch", config_take_number, FIELD(scratch), .value = "0", .max = 64 * GiB, .multiple = MiB,
+	  .is_size = true, .text = "size of the empty second virtio disk; 0: none" },
 	{ "selftest", config_take_list, FIELD(selftest), .value = "off",
 	  .text = "run self-tests: on, off, or names with commas" },
 	{ "bench", config_take_list, FIELD(bench), .value = "off",
@@ -57,8 +60,18 @@ static const struct config_key config_keys[] = {
 	  .text = "offer x2APIC to the guest" },
 	{ "hugepages", config_take_word, FIELD(hugepages), .value = "on", .words = words_switch,
 	  .text = "map guest RAM by 2 MiB and 1 GiB pages" },
+	{ "iommu", config_take_word, FIELD(iommu), .value = "on", .words = words_switch,
+	  .text = "the VT-d unit, with interrupt remapping" },
 	{ "edu", config_take_word, FIELD(edu), .value = "on", .words = words_switch,
 	  .text = "the edu PCI device" },
+	{ "disk-readonly", config_take_word, FIELD(disk_readonly), .value = "off", .words = words_switch,
+	  .text = "the disk refuses writes" },
+	{ "virtio-console", config_take_word, FIELD(virtio_console), .value = "on", .words = words_switch,
+	  .text = "a second console, /dev/hvc0 in Linux" },
+	{ "virtio-rng", config_take_word, FIELD(virtio_rng), .value = "on", .words = words_switch,
+	  .text = "a source of random numbers, if the CPU has one" },
+	{ "virtio-packed", config_take_word, FIELD(virtio_packed), .value = "off", .words = words_switch,
+	  .text = "virtio devices offer packed rings, too" },
 	{ "on-guest-poweroff", config_take_word, FIELD(on_guest_poweroff), .value = "poweroff",
 	  .words = words_guest_end, .text = "what follows when the guest switches off" },
 	{ "on-guest-reset", config_take_word, FIELD(on_guest_reset), .value = "restart",
@@ -261,6 +274,9 @@ static bool config_read_file(struct config_reader *reader, const char *text, siz
 	if (!*config->kernel && (*config->initrd || config->module_count))
 		return config_fail(reader, "found \"%s\" without \"kernel\", expected kernel = PATH",
 				   *config->initrd ? "initrd" : "module");
+	if (!*config->disk && config->disk_readonly)
+		return config_fail(reader,
+				   "found \"disk-readonly = on\" without \"disk\", expected disk = PATH");
 	return true;
 }
 

@@ -38,10 +38,12 @@ struct config_module {
 struct config {
 	char kernel[CONFIG_PATH_MAX]; /* never "" unless selftest or bench is given */
 	char initrd[CONFIG_PATH_MAX];
+	char disk[CONFIG_PATH_MAX];
 	struct config_module module[CONFIG_MODULES_MAX];
 	unsigned module_count;
 	char cmdline[CONFIG_CMDLINE_MAX];
-	u64 memory; /* bytes of guest RAM, a multiple of 2 MiB */
+	u64 memory;  /* bytes of guest RAM, a multiple of 2 MiB */
+	u64 scratch; /* bytes of the empty second disk, a multiple of 1 MiB; 0: none */
 
 	/* "": do not run; "all"; or names with single commas between them: ask config_list_has(). */
 	char selftest[CONFIG_LIST_MAX];
@@ -56,7 +58,11 @@ struct config {
 	enum config_feature apicv; /* APIC virtualisation in hardware */
 	bool x2apic;		   /* offer x2APIC to the guest */
 	bool hugepages;		   /* 2 MiB and 1 GiB EPT pages where the CPU has them */
+	bool iommu;		   /* the VT-d unit is there, with interrupt remapping */
 	bool edu;		   /* the edu PCI device is on the bus */
+	bool disk_readonly;
+	bool virtio_console, virtio_rng;
+	bool virtio_packed; /* virtio devices offer packed rings */
 
 	enum config_action on_guest_poweroff, on_guest_reset, on_guest_fault, on_panic;
 };

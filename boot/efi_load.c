@@ -10,6 +10,7 @@
 
 #define CONFIG_PATH "\\sluice.cfg"
 #define CONFIG_NAME "sluice.cfg"
+#define DISK_SECTOR 512u
 
 static bool is_blank(char c)
 {
@@ -77,8 +78,15 @@ bool efi_load_files(struct efi *efi, const struct boot_file *text, struct boot *
 	const struct config *config = boot->config;
 
 	if (!load(efi, text, "kernel", 0, config->kernel, &boot->kernel) ||
-	    !load(efi, text, "initrd", 0, config->initrd, &boot->initrd))
+	    !load(efi, text, "initrd", 0, config->initrd, &boot->initrd) ||
+	    !load(efi, text, "disk", 0, config->disk, &boot->disk))
 		return false;
+	if (boot->disk.size % DISK_SECTOR) {
+		log_error("%s:%u: disk = %s: found %llu bytes, expected whole sectors of %u bytes",
+			  CONFIG_NAME, line_of(text, "disk", 0), config->disk,
+			  (unsigned long long)boot->disk.size, DISK_SECTOR);
+		return false;
+	}
 	for (unsigned i = 0; i < config->module_count; i++)
 		if (!load(efi, text, "module", i, config->module[i].path, &boot->module[i]))
 			return false;
@@ -94,5 +102,19 @@ bool efi_load_ram(struct efi *efi, const struct boot_file *text, struct boot *bo
 	log_error("%s:%u: memory: found %llu MiB free in pieces of 2 MiB, expected %llu MiB for the guest",
 		  CONFIG_NAME, line_of(text, "memory", 0), (unsigned long long)(found / MiB),
 		  (unsigned long long)(boot->config->memory / MiB));
+	return false;
+}
+
+bool efi_load_scratch(struct efi *efi, const struct boot_file *text, struct boot *boot)
+{
+	u64 size = boot->config->scratch;
+
+	if (!size)
+		return true;
+	boot->scratch = (struct boot_file){ "scratch disk", efi_pages_alloc(efi, size / PAGE_SIZE), size };
+	if (boot->scratch.data)
+		return true;
+	log_error("%s:%u: scratch: found no %llu MiB of free memory in one piece", CONFIG_NAME,
+		  line_of(text, "scratch", 0), (unsigned long long)(size / MiB));
 	return false;
 }

@@ -12,6 +12,8 @@
 bool efi_load_config(struct efi *efi, struct config *config, struct boot_file *text);
 /* Needs boot->config. */
 bool efi_load_files(struct efi *efi, const struct boot_file *text, struct boot *boot);
+/* What has no file: guest RAM, the scratch disk. */
 bool efi_load_ram(struct efi *efi, const struct boot_file *text, struct boot *boot);
+bool efi_load_scratch(struct efi *efi, const struct boot_file *text, struct boot *boot);
 
 #endif

@@ -64,9 +64,9 @@ static bool take_memory(struct efi *efi)
 
 	if (!arena || !efi_memory_map(efi))
 		return false;
-	host_pages =
-		host_paging_pages_needed(config.memory + guest_pages * PAGE_SIZE,
-					 (unsigned)(efi->map_size / efi->descriptor_size) / 4 + SPARE_RANGES);
+	host_pages = host_paging_pages_needed(
+		config.memory + boot.disk.size + config.scratch + guest_pages * PAGE_SIZE,
+		(unsigned)(efi->map_size / efi->descriptor_size) / 4 + SPARE_RANGES);
 	tables = efi_pages_alloc(efi, host_pages);
 	guest = efi_pages_alloc(efi, guest_pages);
 	if (!tables || !guest)
@@ -84,6 +84,8 @@ static bool take_memory(struct efi *efi)
 	own("guest page tables", guest, guest_pages * PAGE_SIZE);
 	own_file(&boot.kernel);
 	own_file(&boot.initrd);
+	own_file(&boot.disk);
+	own_file(&boot.scratch);
 	for (unsigned i = 0; i < config.module_count; i++)
 		own_file(&boot.module[i]);
 
@@ -161,7 +163,7 @@ static bool prepare(struct efi *efi)
 	if (!efi_volume_open(efi) || !efi_load_config(efi, &config, &text))
 		return false;
 	apply_config();
-	if (!efi_load_files(efi, &text, &boot))
+	if (!efi_load_files(efi, &text, &boot) || !efi_load_scratch(efi, &text, &boot))
 		return false;
 	if (!take_memory(efi)) {
 		log_error("not enough memory for the hypervisor itself: expected %llu MiB and 1/512 of the "
@@ -196,6 +198,8 @@ static void start(void *unused)
 			  (unsigned long long)(boot.ram[i].size / MiB));
 		clear_qwords((void *)boot.ram[i].address, boot.ram[i].size);
 	}
+	if (boot.scratch.size)
+		clear_qwords((void *)boot.scratch.data, boot.scratch.size);
 	boot.tsc_excluded += rdtsc() - before;
 	log_info("the machine is ours: %llu KiB for itself, TSC at %llu kHz, %llu ticks since efi_main",
 		 (unsigned long long)(boot.own_bytes / KiB), (unsigned long long)(boot.tsc_hz / 1000),

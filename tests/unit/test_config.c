@@ -52,11 +52,13 @@ static void test_defaults_are_those_of_the_manual(void **state)
 	assert_true(parse("kernel = k"));
 	assert_string_equal(config.kernel, "\\k");
 	assert_string_equal(config.initrd, "");
+	assert_string_equal(config.disk, "");
 	assert_string_equal(config.cmdline, "");
 	assert_string_equal(config.selftest, "");
 	assert_string_equal(config.bench, "");
 	assert_int_equal(config.module_count, 0);
 	assert_int_equal(config.memory, 512 * MiB);
+	assert_int_equal(config.scratch, 0);
 	assert_int_equal(config.loglevel, LOG_INFO);
 	assert_int_equal(config.serial, 0x3f8);
 	assert_int_equal(config.baud, 115200);
@@ -65,7 +67,12 @@ static void test_defaults_are_those_of_the_manual(void **state)
 	assert_int_equal(config.apicv, CONFIG_AUTO);
 	assert_true(config.x2apic);
 	assert_true(config.hugepages);
+	assert_true(config.iommu);
 	assert_true(config.edu);
+	assert_false(config.disk_readonly);
+	assert_true(config.virtio_console);
+	assert_true(config.virtio_rng);
+	assert_false(config.virtio_packed);
 	assert_int_equal(config.on_guest_poweroff, CONFIG_POWEROFF);
 	assert_int_equal(config.on_guest_reset, CONFIG_RESTART);
 	assert_int_equal(config.on_guest_fault, CONFIG_STOP);
@@ -97,7 +104,7 @@ static void test_every_key_is_in_the_manual_with_its_default(void **state)
 		}
 		assert_true(strlen(help.text) > 5);
 	}
-	assert_int_equal(count, 20);
+	assert_int_equal(count, 27);
 }
 
 static void test_every_key_is_read(void **state)
@@ -105,10 +112,12 @@ static void test_every_key_is_read(void **state)
 	(void)state;
 	assert_true(parse("kernel = \\efi\\linux/vmlinuz\n"
 			  "initrd=/initrd.gz\n"
+			  "disk = root.img\n"
 			  "module = mod\\a   one  two\n"
 			  "module = b\n"
 			  "cmdline = console=ttyS0 root=/dev/vda # not a comment\n"
 			  "memory = 2G\n"
+			  "scratch = 96M\n"
 			  "selftest = ept, decode.mov ,time-1\n"
 			  "bench = on\n"
 			  "loglevel = debug\n"
@@ -119,7 +128,12 @@ static void test_every_key_is_read(void **state)
 			  "apicv = off\n"
 			  "x2apic = off\n"
 			  "hugepages = off\n"
+			  "iommu = off\n"
 			  "edu = off\n"
+			  "disk-readonly = on\n"
+			  "virtio-console = off\n"
+			  "virtio-rng = off\n"
+			  "virtio-packed = on\n"
 			  "on-guest-poweroff = stop\n"
 			  "on-guest-reset = poweroff\n"
 			  "on-guest-fault = reset\n"
@@ -132,7 +146,9 @@ static void test_every_key_is_read(void **state)
 	assert_string_equal(config.module[1].path, "\\b");
 	assert_string_equal(config.module[1].argument, "");
 	assert_string_equal(config.cmdline, "console=ttyS0 root=/dev/vda # not a comment");
+	assert_string_equal(config.disk, "\\root.img");
 	assert_int_equal(config.memory, 2 * GiB);
+	assert_int_equal(config.scratch, 96 * MiB);
 	assert_string_equal(config.selftest, "ept,decode.mov,time-1");
 	assert_string_equal(config.bench, "all");
 	assert_int_equal(config.loglevel, LOG_DEBUG);
@@ -143,7 +159,12 @@ static void test_every_key_is_read(void **state)
 	assert_int_equal(config.apicv, CONFIG_OFF);
 	assert_false(config.x2apic);
 	assert_false(config.hugepages);
+	assert_false(config.iommu);
 	assert_false(config.edu);
+	assert_true(config.disk_readonly);
+	assert_false(config.virtio_console);
+	assert_false(config.virtio_rng);
+	assert_true(config.virtio_packed);
 	assert_int_equal(config.on_guest_poweroff, CONFIG_STOP);
 	assert_int_equal(config.on_guest_reset, CONFIG_POWEROFF);
 	assert_int_equal(config.on_guest_fault, CONFIG_RESET);
@@ -409,6 +430,9 @@ static void test_an_initrd_or_module_wants_a_kernel(void **state)
 	assert_string_equal(error.text, "f: found \"initrd\" without \"kernel\", expected kernel = PATH");
 	assert_false(parse("selftest = on\nmodule = i\n"));
 	assert_string_equal(error.text, "f: found \"module\" without \"kernel\", expected kernel = PATH");
+	assert_false(parse("kernel = k\ndisk-readonly = on\n"));
+	assert_string_equal(error.text,
+			    "f: found \"disk-readonly = on\" without \"disk\", expected disk = PATH");
 	assert_false(parse(""));
 	assert_false(parse("\n\n# nothing\n"));
 	assert_false(parse("= k\n"));
