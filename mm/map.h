@@ -17,6 +17,7 @@
 #ifndef MM_MAP_H
 #define MM_MAP_H
 
+#include "mm/dirty.h"
 #include "mm/iommu_region.h"
 #include "mm/space.h"
 
@@ -90,6 +91,16 @@ enum mem_result as_unmap(struct mem_mapping *mapping, u64 produced);
 static inline bool mem_map_valid(const struct mem_mapping *mapping)
 {
 	return mapping->host && !__atomic_load_n(&mapping->revoked, __ATOMIC_ACQUIRE);
+}
+
+/*
+ * For those who keep a mapping of RAM and write through it now and then: `length` bytes at `offset` of it have been
+ * written. as_unmap() is told of none of them.
+ */
+static inline void mem_map_wrote(const struct mem_mapping *mapping, u64 offset, u64 length)
+{
+	if (unlikely(region_dirty_logging(mapping->region)))
+		region_mark_dirty(mapping->region, mapping->offset + offset, length);
 }
 
 #endif
