@@ -73,8 +73,9 @@ struct virtq {
 	/* The transport's, to set while the queue is not enabled. */
 	u16 size;
 	u16 vector; /* for MSI-X; VIRTQ_NO_VECTOR: none. The queue does not look at it */
-	u64 desc, driver,
-		device; /* bus addresses: descriptors, available or driver events, used or device events */
+	u64 desc;   /* bus address of the descriptors */
+	u64 driver; /* of the available ring (split), the driver's event area (packed) */
+	u64 device; /* of the used ring, the device's event area */
 	/* To look at. */
 	u16 size_max;
 	bool enabled, packed, event_idx, indirect;
@@ -87,7 +88,7 @@ struct virtq {
 	u16 next_avail, next_used; /* free-running (split), or places in the ring (packed) */
 	bool avail_wrap, used_wrap;
 	u16 taken;	 /* heads (split) or places (packed) between pop and push */
-	u16 unsignalled; /* the same, pushed since the driver was last thought of */
+	u32 unsignalled; /* the same, pushed since virtq_must_interrupt() */
 	bool disarmed;
 	struct virtq_area area[3]; /* desc, driver, device */
 };
