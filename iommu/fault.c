@@ -73,6 +73,11 @@ int fault_format(const struct fault_record *record, char *text, size_t size)
 		snprintf(reason, sizeof(reason), "%s%s%.32s%s", iommu_fault_text(record->reason),
 			 record->detail ? ", by way of '" : "", record->detail ? record->detail : "",
 			 record->detail ? "'" : "");
+	if (record->reason >= IOMMU_FAULT_INTERRUPT)
+		return snprintf(text, size, "interrupt denied: %.32s %02x:%02x.%x index 0x%llx: %s",
+				record->device ? record->device : "?", (unsigned)(record->requester >> 8),
+				(unsigned)(record->requester >> 3 & 0x1f), (unsigned)(record->requester & 7),
+				(unsigned long long)record->iova, reason);
 	return snprintf(text, size, "DMA %s denied: %.32s %02x:%02x.%x iova 0x%llx-0x%llx: %s",
 			kinds[record->access & 3], record->device ? record->device : "?",
 			(unsigned)(record->requester >> 8), (unsigned)(record->requester >> 3 & 0x1f),

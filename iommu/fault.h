@@ -14,14 +14,16 @@
 #define FAULT_RING    64
 #define FAULT_REASONS 32 /* counters: generic ones 0..15, a unit's own 16..31 */
 
+#define IOMMU_FAULT_INTERRUPT (IOMMU_FAULT_UNIT + 0x20) /* VT-d's reasons 0x20.. are those of interrupts */
+
 struct fault_record {
 	u64 number; /* counts from 1 since boot */
 	u64 iova, length;
 	const char *device; /* who, in words */
 	const char *detail; /* name of the window or table concerned; NULL: none */
 	u16 requester;	    /* bus, device, function as on PCI */
-	u16 reason;	    /* enum iommu_fault_reason */
-	u8 access;	    /* enum mem_access */
+	u16 reason; /* enum iommu_fault_reason; from IOMMU_FAULT_INTERRUPT on `iova` is an interrupt's index */
+	u8 access;  /* enum mem_access */
 };
 
 struct fault_log {
