@@ -18,13 +18,13 @@ $(BUILD)/guest/doomed: tests/guest/doomed.S tests/guest.mk
 	$(Q)$(CC) -m32 -DRAM_END='($(DOOMED_MEMORY) << 20)' -nostdlib -static -no-pie -Wl,-Ttext-segment=0x100000,--build-id=none,-e,_start,-z,norelro $< -o $@
 
 # What Linux' scripted init runs beside busybox.
-$(BUILD)/guest/poke: tests/guest/poke.c tests/guest/poke_edu.c tests/guest/poke.h tests/guest.mk
+$(BUILD)/guest/poke: tests/guest/poke.c $(wildcard tests/guest/poke_*.c) $(addprefix tests/guest/,faults.c sha256.c vfio.c) $(wildcard tests/guest/*.h) tests/guest.mk
 	@mkdir -p $(@D)
 	$(call say,CC)
 	$(Q)$(CC) -std=gnu11 -O2 -static $(WARNINGS) -I. $(filter %.c,$^) -o $@
 
 guests: $(addprefix $(BUILD)/guest/,multiboot pvh doomed poke) ## build the guests that the tests boot, and what they run
 
-test: guests
+test: guests $(BUILD)/test-root
 
 .PHONY: guests

@@ -25,10 +25,15 @@ $(BUILD)/root: tests/guest/init tools/mkroot tools/mktree | setup
 	$(call say,EXT4)
 	$(Q)tools/mkroot $@ $(ROOT_MODULES) $<
 
-GUEST_CHECKS = $(BUILD)/guest/poke $(wildcard tests/guest/check-*)
+GUEST_CHECKS = $(BUILD)/guest/poke $(wildcard tests/guest/check-* tests/guest/suite-*)
 $(BUILD)/test-initrd: tests/guest/init.test $(GUEST_CHECKS) tools/mkinitramfs tools/mktree | setup
 	$(call say,CPIO)
 	$(Q)tools/mkinitramfs $@ $< $(GUEST_CHECKS)
+
+# The same on a disk, which $(BUILD)/initrd mounts.
+$(BUILD)/test-root: tests/guest/init.test $(GUEST_CHECKS) tools/mkroot tools/mktree | setup
+	$(call say,EXT4)
+	$(Q)tools/mkroot $@ $(ROOT_MODULES) $<=init $(GUEST_CHECKS)
 
 run: export KERNEL := $(KERNEL)
 run: export CMDLINE := $(CMDLINE)

@@ -236,7 +236,7 @@ int main(int count, char **argument)
 			return 0;
 		}
 	}
-	if (!edu_check(name, number))
+	if (!edu_check(name, number) && !vfio_check(name) && (count < 2 || !disk_check(name, argument + 2)))
 		fail("poke: no check '%s'", name);
 	return 0;
 }

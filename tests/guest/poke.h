@@ -39,5 +39,8 @@ unsigned long interrupts(const char *name);
 
 /* A check of edu by its name; false: there is none with that name. */
 bool edu_check(const char *name, const unsigned long argument[3]);
+/* The same of disks and random numbers, with the words behind the name; of edu by way of vfio-pci. */
+bool disk_check(const char *name, char **argument);
+bool vfio_check(const char *name);
 
 #endif

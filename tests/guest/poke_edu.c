@@ -11,24 +11,20 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "tests/guest/edu.h"
 #include "tests/guest/poke.h"
 
-#define EDU	    "/sys/bus/pci/devices/0000:00:04.0/"
-#define BAR_SIZE    0x100000u
-#define BUFFER	    0x40000u
-#define BUFFER_SIZE 4096u
+#define EDU "/sys/bus/pci/devices/0000:00:04.0/"
 
-enum { ID, LIVENESS = 4, FACTORIAL = 8, STATUS = 0x20, INTERRUPTS = 0x24, RAISE = 0x60, ACKNOWLEDGE = 0x64 };
-enum { SOURCE = 0x80, DESTINATION = 0x88, COUNT = 0x90, COMMAND = 0x98, RUN = 1, TO_RAM = 2 };
 enum { PCI_COMMAND = 4, PCI_STATUS = 6, PCI_BAR0 = 0x10, PCI_CAPABILITIES = 0x34 };
 enum { MEMORY = 2, MASTER = 4, INTX_DISABLE = 0x400, INTX_STATUS = 8 };
 
 static int config_file;
-static volatile uint8_t *edu;
+volatile uint8_t *edu;
 
 /* ---- configuration space and registers ---- */
 
-static uint32_t config_read(unsigned offset, unsigned size)
+uint32_t edu_config_read(unsigned offset, unsigned size)
 {
 	uint32_t value = 0;
 
@@ -37,7 +33,7 @@ static uint32_t config_read(unsigned offset, unsigned size)
 	return value;
 }
 
-static void config_write(unsigned offset, unsigned size, uint32_t value)
+void edu_config_write(unsigned offset, unsigned size, uint32_t value)
 {
 	if (pwrite(config_file, &value, size, offset) != (ssize_t)size)
 		fail("cannot write configuration space at 0x%x: %s", offset, strerror(errno));
@@ -48,7 +44,7 @@ static void set64(volatile uint8_t *registers, unsigned offset, uint64_t value)
 	*(volatile uint64_t *)(registers + offset) = value;
 }
 
-static void edu_open(void)
+void edu_open(void)
 {
 	const int enable = open(EDU "enable", O_WRONLY);
 	const int resource = open(EDU "resource0", O_RDWR | O_SYNC);
@@ -60,14 +56,14 @@ static void edu_open(void)
 	if (write(enable, "1", 1) != 1)
 		fail("the kernel could not enable edu: %s", strerror(errno));
 	close(enable);
-	config_write(PCI_COMMAND, 2, config_read(PCI_COMMAND, 2) | MEMORY | MASTER);
-	at = mmap(NULL, BAR_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, resource, 0);
+	edu_config_write(PCI_COMMAND, 2, edu_config_read(PCI_COMMAND, 2) | MEMORY | MASTER);
+	at = mmap(NULL, EDU_BAR_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, resource, 0);
 	if (at == MAP_FAILED)
 		fail("cannot map " EDU "resource0: %s", strerror(errno));
 	edu = at;
 }
 
-static void edu_wait(unsigned offset, uint32_t bit)
+void edu_wait(unsigned offset, uint32_t bit)
 {
 	for (unsigned tries = 0; get32(edu, offset) & bit; tries++) {
 		if (tries == 1000)
@@ -79,23 +75,23 @@ static void edu_wait(unsigned offset, uint32_t bit)
 static void edu_registers(void)
 {
 	edu_open();
-	EXPECT(get32(edu, ID), 0x010000ed);
+	EXPECT(get32(edu, EDU_ID), 0x010000ed);
 	for (uint32_t value = 1; value; value <<= 7) {
-		set32(edu, LIVENESS, value);
-		EXPECT(get32(edu, LIVENESS), (uint32_t)~value);
+		set32(edu, EDU_LIVENESS, value);
+		EXPECT(get32(edu, EDU_LIVENESS), (uint32_t)~value);
 	}
-	set32(edu, FACTORIAL, 12);
-	edu_wait(STATUS, 1);
-	EXPECT(get32(edu, FACTORIAL), 479001600);
-	set64(edu, SOURCE, 0x123456789abcdef0);
-	EXPECT(*(volatile uint64_t *)(edu + SOURCE), 0x123456789abcdef0);
+	set32(edu, EDU_FACTORIAL, 12);
+	edu_wait(EDU_STATUS, 1);
+	EXPECT(get32(edu, EDU_FACTORIAL), 479001600);
+	set64(edu, EDU_SOURCE, 0x123456789abcdef0);
+	EXPECT(*(volatile uint64_t *)(edu + EDU_SOURCE), 0x123456789abcdef0);
 	/* Widths that the device does not decode, an offset without a register, the end of the BAR. */
-	EXPECT(edu[ID], 0xff);
-	EXPECT(*(volatile uint16_t *)(edu + ID), 0xffff);
-	EXPECT(*(volatile uint64_t *)(edu + ID), ~0ull);
+	EXPECT(edu[EDU_ID], 0xff);
+	EXPECT(*(volatile uint16_t *)(edu + EDU_ID), 0xffff);
+	EXPECT(*(volatile uint64_t *)(edu + EDU_ID), ~0ull);
 	EXPECT(get32(edu, 0x40), ~0u);
-	EXPECT(get32(edu, BUFFER), ~0u);
-	EXPECT(get32(edu, BAR_SIZE - 4), ~0u);
+	EXPECT(get32(edu, EDU_BUFFER), ~0u);
+	EXPECT(get32(edu, EDU_BAR_SIZE - 4), ~0u);
 }
 
 /* ---- PCI ---- */
@@ -103,60 +99,60 @@ static void edu_registers(void)
 static void edu_command(void)
 {
 	edu_open();
-	const uint32_t before = config_read(PCI_COMMAND, 2);
+	const uint32_t before = edu_config_read(PCI_COMMAND, 2);
 
 	EXPECT(before & (MEMORY | MASTER), MEMORY | MASTER);
 	/* Implemented: I/O, memory, bus master, parity, SERR, INTx disable. */
-	config_write(PCI_COMMAND, 2, 0xffff);
-	EXPECT(config_read(PCI_COMMAND, 2), 0x547);
-	config_write(PCI_COMMAND, 2, 0);
-	EXPECT(config_read(PCI_COMMAND, 2), 0);
-	config_write(PCI_COMMAND, 2, before);
+	edu_config_write(PCI_COMMAND, 2, 0xffff);
+	EXPECT(edu_config_read(PCI_COMMAND, 2), 0x547);
+	edu_config_write(PCI_COMMAND, 2, 0);
+	EXPECT(edu_config_read(PCI_COMMAND, 2), 0);
+	edu_config_write(PCI_COMMAND, 2, before);
 	/* Read-only: identity, class, header type. */
-	config_write(0, 4, 0);
-	config_write(8, 4, 0);
-	EXPECT(config_read(0, 4), 0x11e81234);
-	EXPECT(config_read(8, 4), 0x00ff0010);
-	EXPECT(config_read(0xe, 1), 0);
+	edu_config_write(0, 4, 0);
+	edu_config_write(8, 4, 0);
+	EXPECT(edu_config_read(0, 4), 0x11e81234);
+	EXPECT(edu_config_read(8, 4), 0x00ff0010);
+	EXPECT(edu_config_read(0xe, 1), 0);
 }
 
 static void edu_bar_size(void)
 {
 	edu_open();
-	const uint32_t command = config_read(PCI_COMMAND, 2), bar = config_read(PCI_BAR0, 4);
+	const uint32_t command = edu_config_read(PCI_COMMAND, 2), bar = edu_config_read(PCI_BAR0, 4);
 
-	config_write(PCI_COMMAND, 2, command & ~MEMORY);
-	config_write(PCI_BAR0, 4, ~0u);
-	const uint32_t size = config_read(PCI_BAR0, 4);
-	config_write(PCI_BAR0, 4, bar);
-	config_write(PCI_COMMAND, 2, command);
-	EXPECT(size, 0u - BAR_SIZE);
-	EXPECT(get32(edu, ID), 0x010000ed);
+	edu_config_write(PCI_COMMAND, 2, command & ~MEMORY);
+	edu_config_write(PCI_BAR0, 4, ~0u);
+	const uint32_t size = edu_config_read(PCI_BAR0, 4);
+	edu_config_write(PCI_BAR0, 4, bar);
+	edu_config_write(PCI_COMMAND, 2, command);
+	EXPECT(size, 0u - EDU_BAR_SIZE);
+	EXPECT(get32(edu, EDU_ID), 0x010000ed);
 }
 
 static void edu_no_decode(void)
 {
 	edu_open();
-	const uint32_t command = config_read(PCI_COMMAND, 2);
+	const uint32_t command = edu_config_read(PCI_COMMAND, 2);
 
-	set32(edu, LIVENESS, 5);
-	config_write(PCI_COMMAND, 2, command & ~MEMORY);
-	const uint32_t off = get32(edu, ID);
-	set32(edu, LIVENESS, 6);
-	config_write(PCI_COMMAND, 2, command);
+	set32(edu, EDU_LIVENESS, 5);
+	edu_config_write(PCI_COMMAND, 2, command & ~MEMORY);
+	const uint32_t off = get32(edu, EDU_ID);
+	set32(edu, EDU_LIVENESS, 6);
+	edu_config_write(PCI_COMMAND, 2, command);
 	EXPECT(off, ~0u);
-	EXPECT(get32(edu, ID), 0x010000ed);
-	EXPECT(get32(edu, LIVENESS), (uint32_t)~5u);
+	EXPECT(get32(edu, EDU_ID), 0x010000ed);
+	EXPECT(get32(edu, EDU_LIVENESS), (uint32_t)~5u);
 }
 
 static void move_bar(uint32_t to)
 {
-	const uint32_t command = config_read(PCI_COMMAND, 2);
+	const uint32_t command = edu_config_read(PCI_COMMAND, 2);
 
-	config_write(PCI_COMMAND, 2, command & ~MEMORY);
-	config_write(PCI_BAR0, 4, to);
-	config_write(PCI_COMMAND, 2, command);
-	EXPECT(config_read(PCI_BAR0, 4), to);
+	edu_config_write(PCI_COMMAND, 2, command & ~MEMORY);
+	edu_config_write(PCI_BAR0, 4, to);
+	edu_config_write(PCI_COMMAND, 2, command);
+	EXPECT(edu_config_read(PCI_BAR0, 4), to);
 }
 
 static void edu_move(void)
@@ -164,20 +160,20 @@ static void edu_move(void)
 	static const uint32_t to[] = { 0xd0000000, 0xfeb00000 };
 
 	edu_open();
-	const uint32_t home = config_read(PCI_BAR0, 4);
+	const uint32_t home = edu_config_read(PCI_BAR0, 4);
 
-	set32(edu, LIVENESS, 7);
+	set32(edu, EDU_LIVENESS, 7);
 	for (unsigned i = 0; i < sizeof(to) / sizeof(to[0]); i++) {
 		volatile uint8_t *there = physical(to[i], PAGE);
 
-		EXPECT(get32(there, ID), ~0u);
+		EXPECT(get32(there, EDU_ID), ~0u);
 		move_bar(to[i]);
-		EXPECT(get32(there, ID), 0x010000ed);
-		EXPECT(get32(there, LIVENESS), (uint32_t)~7u);
-		EXPECT(get32(edu, ID), ~0u);
+		EXPECT(get32(there, EDU_ID), 0x010000ed);
+		EXPECT(get32(there, EDU_LIVENESS), (uint32_t)~7u);
+		EXPECT(get32(edu, EDU_ID), ~0u);
 		move_bar(home);
-		EXPECT(get32(there, ID), ~0u);
-		EXPECT(get32(edu, ID), 0x010000ed);
+		EXPECT(get32(there, EDU_ID), ~0u);
+		EXPECT(get32(edu, EDU_ID), 0x010000ed);
 	}
 }
 
@@ -209,13 +205,13 @@ static uint8_t *contiguous(unsigned pages, uint64_t *address)
 	fail("no %u pages of 1024 lie together", pages);
 }
 
-static void transfer(uint64_t source, uint64_t destination, uint32_t count, uint32_t direction)
+void edu_transfer(uint64_t source, uint64_t destination, uint32_t count, uint32_t direction)
 {
-	set64(edu, SOURCE, source);
-	set64(edu, DESTINATION, destination);
-	set32(edu, COUNT, count);
-	set32(edu, COMMAND, RUN | direction);
-	edu_wait(COMMAND, RUN);
+	set64(edu, EDU_SOURCE, source);
+	set64(edu, EDU_DESTINATION, destination);
+	set32(edu, EDU_COUNT, count);
+	set32(edu, EDU_COMMAND, EDU_RUN | direction);
+	edu_wait(EDU_COMMAND, EDU_RUN);
 }
 
 static void fill(uint8_t *at, size_t size, unsigned seed)
@@ -224,7 +220,7 @@ static void fill(uint8_t *at, size_t size, unsigned seed)
 		at[i] = (uint8_t)(seed + i * 7 + i / 256);
 }
 
-/* COUNT bytes at OFFSET of two pages into the device at INNER, and back elsewhere: all of it, and not a byte more. */
+/* EDU_COUNT bytes at OFFSET of two pages into the device at INNER, and back elsewhere: all of it, and not a byte more. */
 static void edu_dma(unsigned count, unsigned offset, unsigned inner)
 {
 	enum { SPACE = 3 * PAGE };
@@ -237,12 +233,12 @@ static void edu_dma(unsigned count, unsigned offset, unsigned inner)
 	memset(to, 0x5a, SPACE);
 	memcpy(expected, from, sizeof(expected));
 	memcpy(expected + SPACE + offset, from + offset, count);
-	transfer(address + offset, BUFFER + inner, count, 0);
-	transfer(BUFFER + inner, address + SPACE + offset, count, TO_RAM);
+	edu_transfer(address + offset, EDU_BUFFER + inner, count, 0);
+	edu_transfer(EDU_BUFFER + inner, address + SPACE + offset, count, EDU_TO_RAM);
 	for (unsigned i = 0; i < sizeof(expected); i++)
 		if (from[i] != expected[i])
 			fail("%u bytes at 0x%llx by way of 0x%x: byte %d is 0x%02x, expected 0x%02x", count,
-			     (unsigned long long)address + offset, BUFFER + inner,
+			     (unsigned long long)address + offset, EDU_BUFFER + inner,
 			     (int)i - SPACE - (int)offset, from[i], expected[i]);
 }
 
@@ -257,10 +253,10 @@ static void edu_denied_read(uint64_t denied, unsigned allowed)
 	edu_open();
 	uint8_t *page = contiguous(1, &address);
 	memset(page, 0x77, PAGE);
-	transfer(address, BUFFER, BUFFER_SIZE, 0);
+	edu_transfer(address, EDU_BUFFER, EDU_BUFFER_SIZE, 0);
 	printf("# denied: read %llx\n", (unsigned long long)denied + allowed);
-	transfer(denied, BUFFER, BUFFER_SIZE, 0);
-	transfer(BUFFER, address, BUFFER_SIZE, TO_RAM);
+	edu_transfer(denied, EDU_BUFFER, EDU_BUFFER_SIZE, 0);
+	edu_transfer(EDU_BUFFER, address, EDU_BUFFER_SIZE, EDU_TO_RAM);
 	for (unsigned i = 0; i < PAGE; i++)
 		if (page[i] != (i < allowed ? 0 : 0xff))
 			fail("byte %u of what was read at 0x%llx is 0x%02x", i, (unsigned long long)denied,
@@ -278,9 +274,9 @@ static void edu_denied_write(uint64_t denied)
 			    (off_t)(denied & ~(uint64_t)(PAGE - 1)));
 	const uint32_t before = target == MAP_FAILED ? 0 : get32(target, denied % PAGE);
 	memset(page, 0x3c, PAGE);
-	transfer(address, BUFFER, BUFFER_SIZE, 0);
+	edu_transfer(address, EDU_BUFFER, EDU_BUFFER_SIZE, 0);
 	printf("# denied: write %llx\n", (unsigned long long)denied & 0xfffffff);
-	transfer(BUFFER, denied, 4, TO_RAM);
+	edu_transfer(EDU_BUFFER, denied, 4, EDU_TO_RAM);
 	if (target != MAP_FAILED)
 		EXPECT(get32(target, denied % PAGE), before);
 }
@@ -289,14 +285,14 @@ static void edu_denied_write(uint64_t denied)
 static void edu_denied_self(void)
 {
 	edu_open();
-	const uint32_t home = config_read(PCI_BAR0, 4);
+	const uint32_t home = edu_config_read(PCI_BAR0, 4);
 
 	move_bar(0xfd000000);
-	set32(physical(0xfd000000, PAGE), LIVENESS, 9);
-	edu = physical(0xfd000000, BAR_SIZE);
-	printf("# denied: write %x\n", 0xd000000 + LIVENESS);
-	transfer(BUFFER, 0xfd000000 + LIVENESS, 4, TO_RAM);
-	const uint32_t liveness = get32(edu, LIVENESS);
+	set32(physical(0xfd000000, PAGE), EDU_LIVENESS, 9);
+	edu = physical(0xfd000000, EDU_BAR_SIZE);
+	printf("# denied: write %x\n", 0xd000000 + EDU_LIVENESS);
+	edu_transfer(EDU_BUFFER, 0xfd000000 + EDU_LIVENESS, 4, EDU_TO_RAM);
+	const uint32_t liveness = get32(edu, EDU_LIVENESS);
 	move_bar(home);
 	EXPECT(liveness, (uint32_t)~9u);
 }
@@ -306,14 +302,14 @@ static void edu_no_master(void)
 	uint64_t address;
 
 	edu_open();
-	const uint32_t command = config_read(PCI_COMMAND, 2);
+	const uint32_t command = edu_config_read(PCI_COMMAND, 2);
 	uint8_t *page = contiguous(1, &address);
 	memset(page, 0x11, PAGE);
-	transfer(address, BUFFER, BUFFER_SIZE, 0);
-	config_write(PCI_COMMAND, 2, command & ~MASTER);
+	edu_transfer(address, EDU_BUFFER, EDU_BUFFER_SIZE, 0);
+	edu_config_write(PCI_COMMAND, 2, command & ~MASTER);
 	memset(page, 0x22, PAGE);
-	transfer(BUFFER, address, BUFFER_SIZE, TO_RAM);
-	config_write(PCI_COMMAND, 2, command);
+	edu_transfer(EDU_BUFFER, address, EDU_BUFFER_SIZE, EDU_TO_RAM);
+	edu_config_write(PCI_COMMAND, 2, command);
 	for (unsigned i = 0; i < PAGE; i++)
 		EXPECT(page[i], 0x22);
 }
@@ -323,20 +319,20 @@ static void edu_no_master(void)
 static void edu_intx(void)
 {
 	edu_open();
-	const uint32_t command = config_read(PCI_COMMAND, 2);
+	const uint32_t command = edu_config_read(PCI_COMMAND, 2);
 
-	EXPECT(config_read(0x3d, 1), 1);
-	config_write(PCI_COMMAND, 2, command | INTX_DISABLE); /* nobody serves the line */
-	EXPECT(config_read(PCI_STATUS, 2) & INTX_STATUS, 0);
-	set32(edu, RAISE, 0x21);
-	EXPECT(get32(edu, INTERRUPTS), 0x21);
-	EXPECT(config_read(PCI_STATUS, 2) & INTX_STATUS, INTX_STATUS);
-	set32(edu, ACKNOWLEDGE, 0x20);
-	EXPECT(config_read(PCI_STATUS, 2) & INTX_STATUS, INTX_STATUS);
-	set32(edu, ACKNOWLEDGE, 0x01);
-	EXPECT(config_read(PCI_STATUS, 2) & INTX_STATUS, 0);
-	EXPECT(get32(edu, INTERRUPTS), 0);
-	config_write(PCI_COMMAND, 2, command);
+	EXPECT(edu_config_read(0x3d, 1), 1);
+	edu_config_write(PCI_COMMAND, 2, command | INTX_DISABLE); /* nobody serves the line */
+	EXPECT(edu_config_read(PCI_STATUS, 2) & INTX_STATUS, 0);
+	set32(edu, EDU_RAISE, 0x21);
+	EXPECT(get32(edu, EDU_INTERRUPTS), 0x21);
+	EXPECT(edu_config_read(PCI_STATUS, 2) & INTX_STATUS, INTX_STATUS);
+	set32(edu, EDU_ACKNOWLEDGE, 0x20);
+	EXPECT(edu_config_read(PCI_STATUS, 2) & INTX_STATUS, INTX_STATUS);
+	set32(edu, EDU_ACKNOWLEDGE, 0x01);
+	EXPECT(edu_config_read(PCI_STATUS, 2) & INTX_STATUS, 0);
+	EXPECT(get32(edu, EDU_INTERRUPTS), 0);
+	edu_config_write(PCI_COMMAND, 2, command);
 }
 
 /*
@@ -346,30 +342,30 @@ static void edu_intx(void)
 static void edu_msi(void)
 {
 	enum { RESCHEDULE = 0xfd, ENABLE = 1, WIDE = 0x80 };
-	const uint32_t command = (edu_open(), config_read(PCI_COMMAND, 2));
-	unsigned msi = config_read(PCI_CAPABILITIES, 1);
+	const uint32_t command = (edu_open(), edu_config_read(PCI_COMMAND, 2));
+	unsigned msi = edu_config_read(PCI_CAPABILITIES, 1);
 
-	while (msi && config_read(msi, 1) != 5)
-		msi = config_read(msi + 1, 1);
+	while (msi && edu_config_read(msi, 1) != 5)
+		msi = edu_config_read(msi + 1, 1);
 	if (!msi)
 		fail("no MSI capability");
-	EXPECT(config_read(msi + 2, 2), WIDE);
-	config_write(msi + 4, 4, 0xfee00000);
-	config_write(msi + 8, 4, 0);
-	config_write(msi + 12, 2, RESCHEDULE);
+	EXPECT(edu_config_read(msi + 2, 2), WIDE);
+	edu_config_write(msi + 4, 4, 0xfee00000);
+	edu_config_write(msi + 8, 4, 0);
+	edu_config_write(msi + 12, 2, RESCHEDULE);
 	const unsigned long before = interrupts("RES");
-	config_write(msi + 2, 2, WIDE | ENABLE);
-	set32(edu, RAISE, 1);
+	edu_config_write(msi + 2, 2, WIDE | ENABLE);
+	set32(edu, EDU_RAISE, 1);
 	const unsigned long once = interrupts("RES");
-	EXPECT(config_read(PCI_STATUS, 2) & INTX_STATUS, 0);
-	set32(edu, ACKNOWLEDGE, 1);
+	EXPECT(edu_config_read(PCI_STATUS, 2) & INTX_STATUS, 0);
+	set32(edu, EDU_ACKNOWLEDGE, 1);
 	/* Messages are writes to memory: without bus mastering there are none. */
-	config_write(PCI_COMMAND, 2, command & ~MASTER);
-	set32(edu, RAISE, 1);
-	set32(edu, ACKNOWLEDGE, 1);
-	config_write(PCI_COMMAND, 2, command);
+	edu_config_write(PCI_COMMAND, 2, command & ~MASTER);
+	set32(edu, EDU_RAISE, 1);
+	set32(edu, EDU_ACKNOWLEDGE, 1);
+	edu_config_write(PCI_COMMAND, 2, command);
 	const unsigned long refused = interrupts("RES");
-	config_write(msi + 2, 2, WIDE);
+	edu_config_write(msi + 2, 2, WIDE);
 	EXPECT(once, before + 1);
 	EXPECT(refused, once);
 }
