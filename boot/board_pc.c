@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "arch/cpu.h"
+#include "arch/entropy.h"
 #include "arch/log.h"
 #include "boot/machine_clock.h"
 
@@ -36,7 +37,15 @@ static void send_message(void *sink, u64 address, u32 data, u16 requester)
 {
 	struct pc *pc = sink;
 
-	(void)requester;
+	if (!pc->has_vtd || vtd_remap_interrupt(&pc->vtd, requester, &address, &data))
+		lapic_message(vcpu_lapic(pc->vm.vcpu), address, data);
+}
+
+/* What the VT-d unit has to say for itself. */
+static void send_event(void *sink, u64 address, u32 data)
+{
+	struct pc *pc = sink;
+
 	lapic_message(vcpu_lapic(pc->vm.vcpu), address, data);
 }
 
@@ -134,7 +143,7 @@ static bool check_tables(void)
 	unsigned mistakes = region_table_check(&pc_memory_table, 0, emit_error, NULL);
 
 	mistakes += region_table_check(&pc_port_table, 16, emit_error, NULL);
-	mistakes += dma_table_check(pc_dma_windows, pc_dma_window_count, &pc_memory_table, emit_error, NULL);
+	mistakes += dma_table_check(pc_dma_windows, PC_SLOTS, &pc_memory_table, emit_error, NULL);
 	return mistakes == 0;
 }
 
@@ -167,13 +176,111 @@ static void init_devices(struct pc *pc, u64 tsc_hz)
 
 	pc->clock = (struct clock){ .now = clock_source, .hz = tsc_hz };
 	pc->timers = (struct timer_queue){ .earlier = timers_earlier, .waiter = pc };
-	uart16550_init(&pc->uart, pc->console.backend, isa_line(pc, 4));
+	uart16550_init(&pc->uart, pc->console.com1, isa_line(pc, 4));
 	pic_init(&pc->pic, (struct irq_line){ .set = pic_output, .controller = pc });
 	pc->pic.chip[1].elcr = BIT(PC_SCI_IRQ - 8); /* as firmware leaves it: the ACPI interrupt is a level */
 	pit_init(&pc->pit, &pc->clock, &pc->timers, isa_line(pc, 0));
 	rtc_init(&pc->rtc, &pc->clock, &pc->timers, isa_line(pc, 8), &now);
 	ioapic_init(&pc->ioapic, PC_IOAPIC_ID, messages, PC_IOAPIC_REQUESTER);
 	pm_init(&pc->pm, &pc->clock, &pc->timers, isa_line(pc, PC_SCI_IRQ), pm_board);
+}
+
+/* The function gets its place on the bus and its way to RAM. */
+static bool add_function(struct pc *pc, enum pc_slot slot, struct pci_function *function)
+{
+	const struct dma_table *table = &pc_dma_windows[slot];
+	struct pc_dma *dma = &pc->dma[slot];
+
+	dma_window_init(&dma->window, table->device, table, &pc->dma_ram, &pc->faults);
+	if (as_init(&dma->behind, &pc->core, table->device, &dma->window.iommu.region, UNCLAIMED_ONES) != 0)
+		return false;
+	if (pc->has_vtd) {
+		vtd_gate_init(&pc->vtd, &dma->gate, table->device, table->requester, &dma->behind);
+		if (as_init(&dma->space, &pc->core, table->device, &dma->gate.iommu.region, UNCLAIMED_ONES) !=
+		    0)
+			return false;
+	}
+	return pci_add(&pc->pci, function, (u8)table->requester, pc->has_vtd ? &dma->space : &dma->behind) ==
+	       0;
+}
+
+static struct virtio_setup virtio_setup(struct pc *pc, const struct config *config, const char *name)
+{
+	return (struct virtio_setup){
+		.name = name,
+		.clock = &pc->clock,
+		.timers = &pc->timers,
+		.withheld = config->virtio_packed ? 0 : VIRTIO_F_RING_PACKED,
+	};
+}
+
+static bool add_disk(struct pc *pc, enum pc_slot slot, struct virtio_blk *blk, const struct boot *boot,
+		     const struct boot_file *file, bool readonly)
+{
+	const char *name = pc_dma_windows[slot].device;
+	const struct virtio_setup setup = virtio_setup(pc, boot->config, name);
+	const struct virtio_blk_disk disk = {
+		.memory = (void *)file->data, .size = file->size, .readonly = readonly, .id = name
+	};
+
+	if (!file->size)
+		return true;
+	virtio_blk_init(blk, &setup, &disk);
+	return add_function(pc, slot, &blk->dev.pci);
+}
+
+static bool entropy(void *owner, void *bytes, size_t length)
+{
+	(void)owner;
+	return cpu_entropy(bytes, length);
+}
+
+static bool add_functions(struct pc *pc, const struct boot *boot)
+{
+	if (!add_disk(pc, PC_DISK, &pc->disk, boot, &boot->disk, boot->config->disk_readonly) ||
+	    !add_disk(pc, PC_SCRATCH, &pc->scratch, boot, &boot->scratch, false))
+		return false;
+	if (boot->config->virtio_console) {
+		const struct virtio_setup setup = virtio_setup(pc, boot->config, "console");
+
+		virtio_console_init(&pc->hvc, &setup, &pc->console.hvc);
+		if (!add_function(pc, PC_CONSOLE, &pc->hvc.dev.pci))
+			return false;
+	}
+	if (boot->config->virtio_rng && cpu_has_entropy()) {
+		const struct virtio_setup setup = virtio_setup(pc, boot->config, "rng");
+
+		virtio_rng_init(&pc->rng, &setup, entropy, NULL);
+		if (!add_function(pc, PC_RNG, &pc->rng.dev.pci))
+			return false;
+	}
+	if (boot->config->edu) {
+		edu_init(&pc->edu, "edu", &pc->clock, &pc->timers);
+		if (!add_function(pc, PC_EDU, &pc->edu.pci))
+			return false;
+	}
+	return true;
+}
+
+static bool init_vtd(struct pc *pc, const struct boot *boot)
+{
+	const struct vtd_config config = {
+		.host_address_width = (u8)vcpu_physical_bits(pc->vm.vcpu),
+		.address_width = PC_VTD_WIDTH,
+		.interrupt_remapping = true,
+		.x2apic = boot->config->x2apic,
+		.ioapic_requester = PC_IOAPIC_REQUESTER,
+		.memory = &pc->dma_ram,
+		.send = send_event,
+		.sink = pc,
+		.iotlb = pc->iotlb,
+		.iotlb_entries = PC_IOTLB_ENTRIES,
+		.log = &pc->faults,
+	};
+
+	pc->has_vtd = boot->config->iommu;
+	region_set_enabled(&pc->vtd_registers, pc->has_vtd);
+	return !pc->has_vtd || vtd_init(&pc->vtd, &config) == 0;
 }
 
 static bool init_pci(struct pc *pc, const struct boot *boot)
@@ -190,16 +297,8 @@ static bool init_pci(struct pc *pc, const struct boot *boot)
 		pc->pci.line[i] = 16 + i;
 	}
 	pci_host_init(&pc->pci);
-	pc->has_edu = boot->config->edu;
-	if (pc->has_edu) {
-		dma_window_init(&pc->edu_window, "edu.window", &pc_dma_windows[0], &pc->dma_ram, &pc->faults);
-		edu_init(&pc->edu, "edu", &pc->clock, &pc->timers);
-		if (as_init(&pc->edu_space, &pc->core, "edu", &pc->edu_window.iommu.region, UNCLAIMED_ONES) !=
-			    0 ||
-		    pci_add(&pc->pci, &pc->edu.pci, PC_EDU_DEVFN, &pc->edu_space) != 0)
-			return false;
-	}
-	return pci_place_bars(&pc->pci, PC_PCI_MEMORY, PC_PCI_MEMORY + PC_PCI_MEMORY_SIZE - 1, PC_PCI_IO,
+	return add_functions(pc, boot) &&
+	       pci_place_bars(&pc->pci, PC_PCI_MEMORY, PC_PCI_MEMORY + PC_PCI_MEMORY_SIZE - 1, PC_PCI_IO,
 			      PC_PCI_IO + PC_PCI_IO_SIZE - 1) == 0;
 }
 
@@ -270,7 +369,7 @@ bool pc_create(struct pc *pc, const struct boot *boot, const struct pc_console *
 	pc->lapic_mmio.device = vcpu_lapic(pc->vm.vcpu);
 	region_changed(&pc->lapic_mmio);
 	init_devices(pc, boot->tsc_hz);
-	if (!init_pci(pc, boot)) {
+	if (!init_vtd(pc, boot) || !init_pci(pc, boot)) {
 		log_error("the PCI bus could not be set up");
 		return false;
 	}
@@ -278,13 +377,33 @@ bool pc_create(struct pc *pc, const struct boot *boot, const struct pc_console *
 	return check_width(pc);
 }
 
+unsigned pc_virtio(struct pc *pc, struct virtio_device *devices[PC_SLOTS])
+{
+	struct virtio_device *all[] = { &pc->disk.dev, &pc->scratch.dev, &pc->hvc.dev, &pc->rng.dev };
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(all); i++)
+		if (pc_has(&all[i]->pci))
+			devices[count++] = all[i];
+	return count;
+}
+
 void pc_destroy(struct pc *pc)
 {
+	struct virtio_device *devices[PC_SLOTS];
+	unsigned count = pc_virtio(pc, devices);
+
+	for (unsigned i = 0; i < count; i++)
+		virtio_reset(devices[i]);
 	vm_destroy(&pc->vm);
 	as_destroy(&pc->memory);
 	as_destroy(&pc->ports);
-	if (pc->has_edu)
-		as_destroy(&pc->edu_space);
+	for (unsigned slot = 0; slot < PC_SLOTS; slot++) {
+		if (pc->dma[slot].space.view)
+			as_destroy(&pc->dma[slot].space);
+		if (pc->dma[slot].behind.view)
+			as_destroy(&pc->dma[slot].behind);
+	}
 	as_destroy(&pc->dma_ram);
 	region_table_unbuild(&pc_port_table, pc);
 	region_table_unbuild(&pc_memory_table, pc);

@@ -18,7 +18,11 @@
 #include "devices/rtc.h"
 #include "devices/timer.h"
 #include "devices/uart16550.h"
+#include "devices/virtio_blk.h"
+#include "devices/virtio_console.h"
+#include "devices/virtio_rng.h"
 #include "iommu/fault.h"
+#include "iommu/vtd.h"
 #include "iommu/window.h"
 #include "mm/table.h"
 
@@ -36,15 +40,34 @@
 /* As interrupt remapping will know it: no PCI function has this place. */
 #define PC_IOAPIC_REQUESTER 0xff00
 
-#define PC_EDU_DEVFN PCI_DEVFN(4, 0)
+#define PC_VTD		 0xfed90000ull
+#define PC_VTD_WIDTH	 48 /* bits that a device can address behind the unit */
+#define PC_IOTLB_ENTRIES 1024
 
 #define PC_EXTENTS_MAX BOOT_EXTENTS_MAX
 /* Guest RAM as images and ACPI tables see it: each piece of a window, less the hole below 1 MiB. */
 #define PC_RANGES_MAX (2 * RAM_PIECES + 1)
 
+/* Who can master the bus, by the rows of pc_dma_windows. */
+enum pc_slot { PC_DISK, PC_SCRATCH, PC_CONSOLE, PC_EDU, PC_RNG, PC_SLOTS };
+
+/*
+ * A device's way to guest RAM, two gates in a row:
+ *
+ *	device -> space -> gate (the VT-d unit, which the guest programs) -> behind -> window (static) -> pc.dma_ram
+ *
+ * Without a VT-d unit the device masters `behind`.
+ */
+struct pc_dma {
+	struct vtd_gate gate;
+	struct dma_window window;
+	struct address_space space, behind;
+};
+
 /* Where the console's bytes go, and what a physical interrupt or a hypercall means: the owner's business. */
 struct pc_console {
-	struct uart_backend backend;
+	struct uart_backend com1;
+	struct virtio_console_backend hvc;
 	void (*host_interrupt)(void *owner, u8 vector);
 	bool (*hypercall)(void *owner, struct vcpu *vcpu); /* may be null */
 	void *owner;
@@ -58,15 +81,17 @@ struct pc {
 	struct region dma_base, dma_low, dma_high;
 	struct region firmware; /* 0xa0000..0xfffff: quiet zeros */
 	struct region pci_memory_window, pci_io_window, pci_memory, pci_io;
-	struct region ioapic_mmio, lapic_mmio, pci_ecam;
+	struct region ioapic_mmio, lapic_mmio, pci_ecam, vtd_registers;
 	struct region pic_master, pic_slave, pic_elcr, pit_ports, port61, rtc_ports, com1, pm_ports,
 		pci_ports;
 	struct address_space memory, ports, dma_ram;
 
-	/* DMA: one window for each device that can master the bus. */
+	/* DMA. */
 	struct fault_log faults;
-	struct dma_window edu_window;
-	struct address_space edu_space;
+	struct vtd vtd;
+	struct iotlb_entry iotlb[PC_IOTLB_ENTRIES];
+	struct pc_dma dma[PC_SLOTS];
+	bool has_vtd;
 
 	/* Devices. */
 	struct clock clock;
@@ -79,7 +104,9 @@ struct pc {
 	struct pm pm;
 	struct pci_host pci;
 	struct edu edu;
-	bool has_edu;
+	struct virtio_blk disk, scratch;
+	struct virtio_console hvc;
+	struct virtio_rng rng;
 
 	/* The machine. */
 	struct pc_console console;
@@ -91,8 +118,7 @@ struct pc {
 };
 
 extern const struct region_table pc_memory_table, pc_port_table;
-extern const struct dma_table pc_dma_windows[];
-extern const unsigned pc_dma_window_count;
+extern const struct dma_table pc_dma_windows[PC_SLOTS];
 
 /*
  * Checks the tables, takes the guest's RAM and builds everything, with all devices and the vCPU as after reset. False: said
@@ -100,6 +126,15 @@ extern const unsigned pc_dma_window_count;
  */
 bool pc_create(struct pc *pc, const struct boot *boot, const struct pc_console *console);
 void pc_destroy(struct pc *pc);
+
+/* Whether it was configured, and so is on the bus. */
+static inline bool pc_has(const struct pci_function *function)
+{
+	return function->host;
+}
+
+/* The virtio devices that are on the bus; how many. */
+unsigned pc_virtio(struct pc *pc, struct virtio_device *devices[PC_SLOTS]);
 
 /* Loads the configured images into guest RAM and points the vCPU at them. False: said why by log_error. */
 bool pc_load(struct pc *pc, const struct boot *boot);

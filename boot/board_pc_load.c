@@ -9,7 +9,7 @@
 
 bool pc_load(struct pc *pc, const struct boot *boot)
 {
-	static const struct acpi_board acpi = {
+	const struct acpi_board acpi = {
 		.lapic_base = LAPIC_DEFAULT_BASE,
 		.ioapic_base = PC_IOAPIC,
 		.ioapic_id = PC_IOAPIC_ID,
@@ -20,11 +20,16 @@ bool pc_load(struct pc *pc, const struct boot *boot)
 		.reset_port = 0xcf9,
 		.reset_value = PM_RESET_VALUE,
 		.ecam_base = ACPI_ECAM_BASE,
+		.vtd_base = pc->has_vtd ? (u32)PC_VTD : 0,
+		.vtd_address_width = (u8)vcpu_physical_bits(pc->vm.vcpu),
+		.vtd_interrupts = true,
+		.ioapic_requester = PC_IOAPIC_REQUESTER,
 		.cpu_count = 1,
 	};
 	static const struct e820_row reserved[] = {
 		{ PC_FIRMWARE, PC_FIRMWARE_SIZE, E820_RESERVED },
 		{ PC_IOAPIC, IOAPIC_SIZE, E820_RESERVED },
+		{ PC_VTD, VTD_REGISTERS_SIZE, E820_RESERVED },
 		{ LAPIC_DEFAULT_BASE, PAGE_SIZE, E820_RESERVED },
 		{ ACPI_ECAM_BASE, ACPI_ECAM_SIZE, E820_RESERVED },
 	};

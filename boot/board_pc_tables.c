@@ -20,6 +20,8 @@ static const struct region_row memory_rows[] = {
 		      "pci.bars", PC_PCI_MEMORY),
 	ROW_MMIO     ("ioapic",       "memory",     PC_IOAPIC,          IOAPIC_SIZE,        PC(ioapic_mmio),
 		      .ops = &ioapic_ops, .device = PC(ioapic)),
+	ROW_MMIO     ("vtd",          "memory",     PC_VTD,             VTD_REGISTERS_SIZE, PC(vtd_registers),
+		      .ops = &vtd_register_ops, .device = PC(vtd)),
 	ROW_MMIO     ("lapic",        "memory",     LAPIC_DEFAULT_BASE, 4 * KiB,            PC(lapic_mmio)),
 	ROW_MMIO     ("pci.ecam",     "memory",     ACPI_ECAM_BASE,     ACPI_ECAM_SIZE,     PC(pci_ecam),
 		      .ops = &pci_ecam_ops, .device = PC(pci)),
@@ -70,13 +72,27 @@ static const struct region_row port_rows[] = {
 const struct region_table pc_memory_table = REGION_TABLE(memory_rows);
 const struct region_table pc_port_table = REGION_TABLE(port_rows);
 
-/* The windows of the devices that master the bus. edu drives 28 address bits. */
+/* What the devices that master the bus may ever reach, whatever the VT-d unit in front says. edu drives 28 address bits. */
 static const struct dma_row edu_dma[] = {
 	DMA_ROW("base memory", 0, PC_FIRMWARE, 0, MEM_READ_WRITE),
 	DMA_ROW("low memory", 1 * MiB, 255 * MiB, 1 * MiB, MEM_READ_WRITE),
 };
 
-const struct dma_table pc_dma_windows[] = {
-	{ .device = "edu", .requester = PC_EDU_DEVFN, .rows = edu_dma, .count = ARRAY_SIZE(edu_dma) },
+static const struct dma_row virtio_dma[] = {
+	DMA_ROW("low memory", 1 * MiB, 3 * GiB - 1 * MiB, 1 * MiB, MEM_READ_WRITE),
+	DMA_ROW("high memory", 4 * GiB, 1 * TiB - 4 * GiB, 4 * GiB, MEM_READ_WRITE),
+	DMA_ROW("base memory", 0, PC_FIRMWARE, 0, MEM_READ_WRITE),
 };
-const unsigned pc_dma_window_count = ARRAY_SIZE(pc_dma_windows);
+
+#define WINDOW(name, devfn, rows_)                                                                  \
+	{                                                                                           \
+		.device = (name), .requester = (devfn), .rows = (rows_), .count = ARRAY_SIZE(rows_) \
+	}
+
+const struct dma_table pc_dma_windows[PC_SLOTS] = {
+	[PC_DISK] = WINDOW("disk", PCI_DEVFN(1, 0), virtio_dma),
+	[PC_SCRATCH] = WINDOW("scratch", PCI_DEVFN(2, 0), virtio_dma),
+	[PC_CONSOLE] = WINDOW("console", PCI_DEVFN(3, 0), virtio_dma),
+	[PC_EDU] = WINDOW("edu", PCI_DEVFN(4, 0), edu_dma),
+	[PC_RNG] = WINDOW("rng", PCI_DEVFN(5, 0), virtio_dma),
+};

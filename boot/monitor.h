@@ -7,25 +7,39 @@
 #ifndef BOOT_MONITOR_H
 #define BOOT_MONITOR_H
 
+#include "arch/text_ring.h"
 #include "boot/board_pc.h"
 
-#define MONITOR_LINE 80
+#define MONITOR_COMMAND 80
 /* Powers of two. */
 #define MONITOR_INPUT  4096
 #define MONITOR_OUTPUT (32 * KiB)
 
+/* The far end of a serial line of the guest's. One of them has the terminal at a time. */
+struct monitor_line {
+	struct monitor *monitor;
+	const char *name;
+	bool (*receive)(struct pc *pc, u8 byte); /* false: no room now */
+	u8 input[MONITOR_INPUT];		 /* keys that it has no room for yet */
+	u32 input_first, input_end;
+	u64 input_lost;
+	struct text_ring missed; /* what the guest wrote to it while another one had the terminal */
+	u64 missed_shown;	 /* number of the first byte of it that nobody has seen */
+};
+
+enum { MONITOR_COM1, MONITOR_HVC0, MONITOR_LINES };
+
 struct monitor {
 	struct pc *pc;
 	const struct boot *boot;
-	bool open, stopped; /* a prompt is shown; there is no guest any more */
-	bool leave;	    /* `next` was commanded */
+	struct monitor_line lines[MONITOR_LINES];
+	struct monitor_line *shown; /* has the terminal */
+	bool open, stopped;	    /* a prompt is shown; there is no guest any more */
+	bool leave;		    /* `next` was commanded */
 	enum config_action next;
-	char line[MONITOR_LINE];
+	char command[MONITOR_COMMAND];
 	unsigned used;
 	enum { SEQUENCE_NONE, SEQUENCE_BEGUN, SEQUENCE_INSIDE } sequence;
-	u8 input[MONITOR_INPUT]; /* keys for the guest that its UART has no room for yet */
-	u32 input_first, input_end;
-	u64 input_lost;
 	/*
 	 * What the guest prints while a prompt is open, and until all of it is out afterwards. A kernel waits 10 ms for its UART
 	 * to take a byte, then drops it; so only what is more than this waits there.
@@ -38,11 +52,14 @@ struct monitor {
 
 void monitor_init(struct monitor *monitor, struct pc *pc, const struct boot *boot);
 
-/* The ends of the guest's serial line: hand them to pc_create(). */
+/* The ends of the guest's serial lines: hand them to pc_create(). */
 struct pc_console monitor_console(struct monitor *monitor);
 
 /* Moves bytes between the machine's line, the guest's UART and the prompt. At physical interrupts and timer exits. */
 void monitor_service(struct monitor *monitor);
+
+/* Gives the terminal to a line, after what it has missed, and closes the prompt. */
+void monitor_show(struct monitor *monitor, struct monitor_line *line);
 
 /* What is known about a guest that cannot go on. */
 void monitor_post_mortem(struct monitor *monitor);

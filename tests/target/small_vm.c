@@ -185,7 +185,7 @@ static void pic_output(void *controller, unsigned pin, bool level)
 }
 
 /* Flat 64-bit code and data, 32-bit code: selectors 0x08, 0x10, 0x18. TSS at 0x20. Of CPL 3: code 0x33, data 0x3b. */
-static void put_tables(u8 *ram)
+void small_guest_tables(u8 *ram)
 {
 	static const u64 gdt[] = { 0,
 				   0x00af9b000000ffff,
@@ -234,7 +234,7 @@ struct small_vm *small_vm_create(const struct boot *boot, const struct small_opt
 	small->allowed =
 		(struct ept_allowed){ boot->ram[0].address, boot->ram[0].address + SMALL_RAM_SIZE - 1 };
 	memset(ram.host, 0, SMALL_RAM_SIZE);
-	put_tables(ram.host);
+	small_guest_tables(ram.host);
 	mem_core_init(&small->core);
 	/* The last page of RAM, seen a second time. */
 	region_init_rom(&small->rom, "rom", PAGE_SIZE, small->host + SMALL_RAM_SIZE - PAGE_SIZE);
@@ -279,9 +279,9 @@ static const struct vcpu_segment data_segment = { .limit = ~0u, .access = 0xc093
 static const struct vcpu_segment no_ldtr = { .access = 0x10082 };
 static const struct vcpu_segment tss = { .base = SMALL_TSS, .limit = 0x67, .access = 0x8b, .selector = 0x20 };
 
-void small_vm_load(struct small_vm *small, const void *code, const void *end, u64 argument)
+struct vcpu_state small_guest_state(u64 argument)
 {
-	const struct vcpu_state state = {
+	return (struct vcpu_state){
 		.rip = SMALL_CODE,
 		.rsp = SMALL_STACK,
 		.rdi = argument,
@@ -296,6 +296,11 @@ void small_vm_load(struct small_vm *small, const void *code, const void *end, u6
 		.tr = tss,
 		.ldtr = no_ldtr,
 	};
+}
+
+void small_vm_load(struct small_vm *small, const void *code, const void *end, u64 argument)
+{
+	const struct vcpu_state state = small_guest_state(argument);
 
 	memcpy(small->host + SMALL_CODE, code, (const u8 *)end - (const u8 *)code);
 	vcpu_reset(small->vm.vcpu, &state);

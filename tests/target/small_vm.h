@@ -87,6 +87,10 @@ void small_vm_load_real(struct small_vm *small, const void *code, const void *en
 /* 32-bit protected mode without paging, flat segments, at SMALL_CODE. */
 void small_vm_load_protected(struct small_vm *small, const void *code, const void *end);
 
+/* For other machines with RAM from 0 on: what such a guest finds at SMALL_TABLES and SMALL_GDT, and how it starts. */
+void small_guest_tables(u8 *ram);
+struct vcpu_state small_guest_state(u64 argument);
+
 /* VM_QUIT: it ran for longer than small_vm.patience. */
 enum vm_stop small_vm_run(struct small_vm *small);
 

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* DMA of the real board's edu device, driven through its PCI configuration and its registers as a guest does it. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "arch/cpu.h"
-#include "boot/board_pc.h"
+#include "tests/target/pc_rig.h"
 #include "tests/target/selftest.h"
 
 #define EDU_SLOT   PCI_DEVFN(4, 0)
@@ -14,69 +13,36 @@
 #define PATTERN	   0xa5
 #define LENGTH	   256u
 
-#define RIG_MEMORY (64 * MiB)
-
 struct rig {
-	struct config config;
-	struct boot boot;
-	struct pc pc;
+	struct pc_rig *board;
+	struct pc *pc;
 	u64 bar;
-	u8 *ram; /* guest-physical 0 */
+	u8 *ram;
 };
 
-static void ignore_interrupt(void *owner, u8 vector)
+/* Less memory than the window has room for: behind the RAM, inside the window, is nothing. */
+static_assert(PC_RIG_MEMORY <= BEHIND_RAM, "the window's end is behind the RAM");
+
+static bool open_rig(struct rig *rig, const struct boot *boot)
 {
-	(void)owner, (void)vector;
-}
-
-static u32 config_read(struct rig *rig, unsigned offset)
-{
-	u32 value = 0;
-
-	as_store_le32(&rig->pc.ports, 0xcf8, BIT(31) | EDU_SLOT << 8 | offset);
-	as_load_le32(&rig->pc.ports, 0xcfc, &value);
-	return value;
-}
-
-static void config_write16(struct rig *rig, unsigned offset, u16 value)
-{
-	as_store_le32(&rig->pc.ports, 0xcf8, BIT(31) | EDU_SLOT << 8 | (offset & ~3u));
-	as_store_le16(&rig->pc.ports, 0xcfc + (offset & 3), value);
-}
-
-static bool open_rig(struct rig **out, const struct boot *boot)
-{
-	struct rig *rig = *out = calloc(1, sizeof(*rig));
-	const struct pc_console console = { .host_interrupt = ignore_interrupt };
-
-	if (!rig)
-		return EXPECT(rig);
-	rig->config = *boot->config;
-	rig->config.edu = true;
-	/* Less than the window has room for: behind the RAM, inside the window, is nothing. */
-	rig->config.memory = MIN(rig->config.memory, RIG_MEMORY);
-	rig->boot = *boot;
-	rig->boot.config = &rig->config;
-	if (!pc_create(&rig->pc, &rig->boot, &console)) {
-		free(rig);
-		return EXPECT(!"pc_create");
-	}
-	rig->ram = (u8 *)boot->ram[0].address;
+	if (!pc_rig_open(&rig->board, boot))
+		return false;
+	rig->pc = &rig->board->pc;
+	rig->ram = rig->board->ram;
 	memset(rig->ram + INSIDE, 0, 2 * PAGE_SIZE);
-	config_write16(rig, 4, 6); /* memory, bus master */
-	rig->bar = config_read(rig, 0x10) & ~15u;
-	return EXPECT_EQUAL(config_read(rig, 0), 0x11e81234) && EXPECT(rig->bar >= 0xc0000000);
+	rig->bar = pc_rig_enable(rig->board, EDU_SLOT);
+	return EXPECT_EQUAL(pc_rig_config(rig->board, EDU_SLOT, 0), 0x11e81234) &&
+	       EXPECT(rig->bar >= 0xc0000000);
 }
 
 static void close_rig(struct rig *rig)
 {
-	pc_destroy(&rig->pc);
-	free(rig);
+	pc_rig_close(rig->board);
 }
 
 static void set(struct rig *rig, unsigned reg, u64 value)
 {
-	as_store_le64(&rig->pc.memory, rig->bar + reg, value);
+	as_store_le64(&rig->pc->memory, rig->bar + reg, value);
 }
 
 /* One transfer, run to its end. True: the device says that it is done. */
@@ -88,8 +54,8 @@ static bool transfer(struct rig *rig, u64 ram, bool to_ram, u64 length)
 	set(rig, 0x88, to_ram ? ram : EDU_BUFFER);
 	set(rig, 0x90, length);
 	set(rig, 0x98, 1 | (to_ram ? 2 : 0));
-	timer_queue_run(&rig->pc.timers, rdtsc() + rig->boot.tsc_hz);
-	as_load_le64(&rig->pc.memory, rig->bar + 0x98, &command);
+	timer_queue_run(&rig->pc->timers, rdtsc() + rig->board->boot.tsc_hz);
+	as_load_le64(&rig->pc->memory, rig->bar + 0x98, &command);
 	return EXPECT_EQUAL(command & 1, 0);
 }
 
@@ -103,11 +69,11 @@ static bool all_bytes(const u8 *bytes, unsigned count, u8 value)
 
 static bool inside(const struct boot *boot)
 {
-	struct rig *rig;
+	struct rig rig[1];
 
-	if (!open_rig(&rig, boot))
+	if (!open_rig(rig, boot))
 		return false;
-	u8 *buffer = rig->pc.edu.buffer;
+	u8 *buffer = rig->pc->edu.buffer;
 	memset(rig->ram + INSIDE, PATTERN, LENGTH);
 	bool fine = transfer(rig, INSIDE, false, LENGTH) && all_bytes(buffer, LENGTH, PATTERN) &&
 		    all_bytes(buffer + LENGTH, LENGTH, 0);
@@ -115,7 +81,7 @@ static bool inside(const struct boot *boot)
 		all_bytes(rig->ram + INSIDE + 3 * LENGTH + 1, LENGTH, PATTERN) &&
 		EXPECT_EQUAL(rig->ram[INSIDE + 3 * LENGTH], 0) &&
 		EXPECT_EQUAL(rig->ram[INSIDE + 4 * LENGTH + 1], 0);
-	fine &= EXPECT_EQUAL(rig->pc.faults.total, 0);
+	fine &= EXPECT_EQUAL(rig->pc->faults.total, 0);
 	close_rig(rig);
 	return fine;
 }
@@ -126,8 +92,8 @@ static bool one_fault(struct rig *rig, u64 before, u64 iova, u64 length, enum me
 	struct fault_record record = { 0 };
 	char line[192] = "";
 
-	bool fine = EXPECT_EQUAL(rig->pc.faults.total, before + 1) &&
-		    EXPECT(fault_log_get(&rig->pc.faults, 0, &record)) && EXPECT_EQUAL(record.iova, iova) &&
+	bool fine = EXPECT_EQUAL(rig->pc->faults.total, before + 1) &&
+		    EXPECT(fault_log_get(&rig->pc->faults, 0, &record)) && EXPECT_EQUAL(record.iova, iova) &&
 		    EXPECT_EQUAL(record.length, length) && EXPECT_EQUAL(record.access, access) &&
 		    EXPECT_EQUAL(record.requester, EDU_SLOT) && EXPECT(strcmp(record.device, "edu") == 0);
 	fault_format(&record, line, sizeof(line));
@@ -141,11 +107,11 @@ static bool one_fault(struct rig *rig, u64 before, u64 iova, u64 length, enum me
 
 static bool outside(const struct boot *boot)
 {
-	struct rig *rig;
+	struct rig rig[1];
 
-	if (!open_rig(&rig, boot))
+	if (!open_rig(rig, boot))
 		return false;
-	u8 *buffer = rig->pc.edu.buffer, *target = rig->ram + OUTSIDE;
+	u8 *buffer = rig->pc->edu.buffer, *target = rig->ram + OUTSIDE;
 	memset(target, 0x11, LENGTH);
 	memset(buffer, PATTERN, LENGTH);
 	bool fine = transfer(rig, OUTSIDE, true, LENGTH) && all_bytes(target, LENGTH, 0x11) &&
@@ -157,9 +123,9 @@ static bool outside(const struct boot *boot)
 	fine &= transfer(rig, OUTSIDE - 64, true, LENGTH) && all_bytes(target - 64, 64, PATTERN) &&
 		all_bytes(target, LENGTH, 0x11) && one_fault(rig, 2, OUTSIDE, LENGTH - 64, MEM_WRITE);
 	/* In the window, and nothing there. */
-	u64 faults = rig->pc.edu.pci.dma.faults;
+	u64 faults = rig->pc->edu.pci.dma.faults;
 	fine &= transfer(rig, BEHIND_RAM, false, LENGTH) && all_bytes(buffer, LENGTH, 0xff) &&
-		EXPECT_EQUAL(rig->pc.edu.pci.dma.faults, faults + 1);
+		EXPECT_EQUAL(rig->pc->edu.pci.dma.faults, faults + 1);
 	memset(target, 0, LENGTH);
 	close_rig(rig);
 	return fine;
@@ -167,17 +133,17 @@ static bool outside(const struct boot *boot)
 
 static bool no_bus_master(const struct boot *boot)
 {
-	struct rig *rig;
+	struct rig rig[1];
 
-	if (!open_rig(&rig, boot))
+	if (!open_rig(rig, boot))
 		return false;
-	u8 *buffer = rig->pc.edu.buffer;
-	config_write16(rig, 4, 2);
+	u8 *buffer = rig->pc->edu.buffer;
+	pc_rig_config_set16(rig->board, EDU_SLOT, PCI_COMMAND, 2);
 	memset(buffer, PATTERN, LENGTH);
 	bool fine = transfer(rig, INSIDE, true, LENGTH) && all_bytes(rig->ram + INSIDE, LENGTH, 0) &&
 		    transfer(rig, INSIDE, false, LENGTH) && all_bytes(buffer, LENGTH, 0xff) &&
-		    EXPECT_EQUAL(rig->pc.edu.pci.dma.refused, 2);
-	config_write16(rig, 4, 6);
+		    EXPECT_EQUAL(rig->pc->edu.pci.dma.refused, 2);
+	pc_rig_config_set16(rig->board, EDU_SLOT, PCI_COMMAND, 6);
 	fine &= transfer(rig, INSIDE, false, LENGTH) && all_bytes(buffer, LENGTH, 0);
 	close_rig(rig);
 	return fine;
@@ -189,12 +155,12 @@ static bool no_bus_master(const struct boot *boot)
  */
 static bool registers_are_out_of_reach(const struct boot *boot)
 {
-	struct rig *rig;
+	struct rig rig[1];
 	u32 value = 0x600d, liveness = 0;
 
-	if (!open_rig(&rig, boot))
+	if (!open_rig(rig, boot))
 		return false;
-	struct dma_port *port = &rig->pc.edu.pci.dma;
+	struct dma_port *port = &rig->pc->edu.pci.dma;
 	bool fine = EXPECT(dma_write(port, rig->bar + 4, &value, 4) != MEM_OK) &&
 		    one_fault(rig, 0, rig->bar + 4, 4, MEM_WRITE);
 	const struct dma_row row = DMA_ROW("too much", 0xc0000000, GiB, 0xc0000000, MEM_READ_WRITE);
@@ -202,13 +168,14 @@ static bool registers_are_out_of_reach(const struct boot *boot)
 	struct dma_window window;
 	struct address_space space;
 
-	dma_window_init(&window, "wide window", &table, &rig->pc.dma_ram, &rig->pc.faults);
-	fine &= EXPECT_EQUAL(as_init(&space, &rig->pc.core, "wide", &window.iommu.region, UNCLAIMED_ONES), 0);
+	dma_window_init(&window, "wide window", &table, &rig->pc->dma_ram, &rig->pc->faults);
+	fine &= EXPECT_EQUAL(as_init(&space, &rig->pc->core, "wide", &window.iommu.region, UNCLAIMED_ONES),
+			     0);
 	fine &= EXPECT(as_write(&space, rig->bar + 4, &value, 4) != MEM_OK);
 	fine &= EXPECT(as_read(&space, rig->bar, &value, 4) != MEM_OK) && EXPECT_EQUAL(value, ~0u);
 	fine &= EXPECT(as_write(&space, LAPIC_DEFAULT_BASE + LAPIC_TPR, &value, 4) != MEM_OK);
-	as_load_le32(&rig->pc.memory, rig->bar + 4, &liveness);
-	fine &= EXPECT_EQUAL(liveness, 0) && EXPECT_EQUAL(lapic_cr8(vcpu_lapic(rig->pc.vm.vcpu)), 0);
+	as_load_le32(&rig->pc->memory, rig->bar + 4, &liveness);
+	fine &= EXPECT_EQUAL(liveness, 0) && EXPECT_EQUAL(lapic_cr8(vcpu_lapic(rig->pc->vm.vcpu)), 0);
 	as_destroy(&space);
 	close_rig(rig);
 	return fine;
