@@ -86,5 +86,8 @@ unsigned selftest_run(const struct boot *boot)
 
 unsigned selftest_bench(const struct boot *boot)
 {
-	return config_list_has(boot->config->bench, "exits") && !bench_exit_costs(boot);
+	const char *list = boot->config->bench;
+	unsigned failed = config_list_has(list, "exits") && !bench_exit_costs(boot);
+
+	return failed + (config_list_has(list, "blk") && !bench_blk_costs(boot));
 }

@@ -41,7 +41,8 @@ bool selftest_equal(u64 found, u64 expected, const char *what, const char *file,
 unsigned selftest_run(const struct boot *boot);
 unsigned selftest_bench(const struct boot *boot);
 
-/* exit_costs.c */
+/* exit_costs.c, blk_costs.c */
 bool bench_exit_costs(const struct boot *boot);
+bool bench_blk_costs(const struct boot *boot);
 
 #endif
