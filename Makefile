@@ -27,18 +27,20 @@ setup: ## install the packages of tools/packages that are missing
 TARGET_SRCS := $(wildcard boot/*.[cS] arch/*.[cS] mm/*.c iommu/*.c devices/*.c tests/target/*.[cS])
 TARGET_OBJS := $(addprefix $(BUILD)/target/,$(addsuffix .o,$(basename $(TARGET_SRCS))))
 NEWLIB      := $(BUILD)/newlib
-# Headers that are made while building; their rules are in the *.mk of their folder.
-GENERATED   := $(BUILD)/boot/dsdt.hex
+LWIP        := $(BUILD)/lwip
+# Headers that are made or fetched while building; their rules are in the *.mk of their folder.
+GENERATED   := $(BUILD)/boot/dsdt.hex $(LWIP)/COPYING
 $(GENERATED): | setup
 
 WARNINGS = -Wall -Wextra -Werror
+INCLUDES = -I. -I$(BUILD) -Idevices/lwip -isystem $(LWIP)/src/include
 # Padding in front of loops and functions would be 2 % of an image that is to stay below 400 KiB.
 DENSE = -fno-align-jumps -fno-align-loops -fno-align-labels -falign-functions=4
 # Only general registers: the guest's FPU and vector state survives exits unsaved. Hidden: no indirection through a GOT.
 TARGET_CFLAGS = -std=gnu11 -O2 -g $(WARNINGS) -ffreestanding -fpic -fvisibility=hidden -fshort-wchar -mno-red-zone \
 	-mgeneral-regs-only -fno-stack-protector -fno-omit-frame-pointer -momit-leaf-frame-pointer -maccumulate-outgoing-args -fcf-protection=none \
 	-ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables -DGNU_EFI_USE_MS_ABI $(DENSE) \
-	-nostdinc -isystem $(shell $(CC) -print-file-name=include) -isystem $(NEWLIB)/include -I. -I$(BUILD) $(CFLAGS)
+	-nostdinc -isystem $(shell $(CC) -print-file-name=include) -isystem $(NEWLIB)/include $(INCLUDES) $(CFLAGS)
 # On the path of every exit: without frames of their own. RBP stays the caller's, so that backtraces go on there.
 HOT = exit exit_memory exit_io mmio_repeat cpuid_policy msr
 $(HOT:%=$(BUILD)/target/arch/%.o): private HOT_CFLAGS = -fomit-frame-pointer -ffixed-rbp
@@ -52,7 +54,7 @@ $(BUILD)/target/boot/efi_%.o: private EFI_CFLAGS = -isystem $(EFI_INC) -isystem 
 
 LDFLAGS = -shared -nostdlib -Bsymbolic -z noexecstack -z norelro --gc-sections --no-undefined --exclude-libs ALL \
 	--build-id=none --fatal-warnings -T linker.ld
-LDLIBS  = --start-group $(NEWLIB)/lib/libc.a $(EFI_LIB)/libgnuefi.a $(EFI_LIB)/libefi.a --end-group
+LDLIBS  = --start-group $(BUILD)/target/liblwip.a $(NEWLIB)/lib/libc.a $(EFI_LIB)/libgnuefi.a $(EFI_LIB)/libefi.a --end-group
 PE_SECTIONS = .text .rodata .relro .rela .reloc .data .bss
 
 image-efi: $(BUILD)/sluice.efi
@@ -69,7 +71,7 @@ $(BUILD)/sluice.so: $(BUILD)/symbols.o $(BUILD)/pass1.so
 	@! readelf -rW $@ | grep R_X86_64_ | grep -v R_X86_64_RELATIVE # the only kind that the start-up code applies
 	@tools/symbols $@ | cmp -s - $(BUILD)/symbols.S || { echo "$@: the symbol table moved the code"; rm $@; exit 1; }
 
-$(BUILD)/pass1.so: $(TARGET_OBJS) $(BUILD)/symbols0.o linker.ld
+$(BUILD)/pass1.so: $(TARGET_OBJS) $(BUILD)/target/liblwip.a $(BUILD)/symbols0.o linker.ld
 	$(call say,LD)
 	$(Q)$(LD) $(LDFLAGS) $(EFI_LIB)/crt0-efi-x86_64.o $(TARGET_OBJS) $(BUILD)/symbols0.o $(LDLIBS) -o $@
 
@@ -102,7 +104,7 @@ $(BUILD)/target.flags: force | setup
 	@echo '$(CC) $(TARGET_CFLAGS) $(HOT) $(COLD) $(LDFLAGS) $(TARGET_SRCS)' | cmp -s - $@ || echo '$(CC) $(TARGET_CFLAGS) $(HOT) $(COLD) $(LDFLAGS) $(TARGET_SRCS)' >$@
 
 # ---- Everything else --------------------------------------------------------------------------------------------------------
-include $(wildcard boot/*.mk tools/*.mk tests/*.mk)
+include $(wildcard boot/*.mk devices/*.mk tools/*.mk tests/*.mk)
 -include $(TARGET_OBJS:.o=.d)
 
 clean: ## remove $(BUILD)

@@ -6,7 +6,7 @@ HOST_SRCS := $(wildcard mm/*.c iommu/*.c devices/*.c \
 	$(addprefix boot/,config*.c image*.c acpi*.c e820*.c))
 # What tests share stands beside them, without test_ or fuzz_ in its name.
 UNIT_SHARED := $(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c))
-HOST_CFLAGS = -std=gnu11 -g $(WARNINGS) -fno-omit-frame-pointer -I. -I$(BUILD) $(CFLAGS)
+HOST_CFLAGS = -std=gnu11 -g $(WARNINGS) -fno-omit-frame-pointer $(INCLUDES) $(CFLAGS)
 SANITIZE    = -fsanitize=address,undefined -fno-sanitize-recover=all
 
 # $(call host_objects,FOLDER,COMPILER AND FLAGS,WORD): a rule that compiles for one purpose below $(BUILD)/FOLDER.
@@ -25,7 +25,7 @@ UNIT_TESTS := $(addprefix $(BUILD)/,$(patsubst %.c,%,$(wildcard tests/unit/test_
 UNIT_TESTS += $(MM_TESTS)
 $(eval $(call host_objects,unit,$$(UNIT_CC),CC))
 
-$(BUILD)/unit/libsluice.a: $(addprefix $(BUILD)/unit/,$(HOST_SRCS:.c=.o) $(UNIT_SHARED:.c=.o))
+$(BUILD)/unit/libsluice.a: $(addprefix $(BUILD)/unit/,$(HOST_SRCS:.c=.o) $(UNIT_SHARED:.c=.o)) $(call lwip_list,unit)
 	@rm -f $@
 	@ar rcsP $@ $^
 
@@ -43,7 +43,7 @@ FUZZ_CC    = clang -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize
 FUZZ_ALL   := $(addprefix $(BUILD)/,$(patsubst %.c,%,$(wildcard tests/fuzz/fuzz_*.c)))
 $(eval $(call host_objects,fuzz,$$(FUZZ_CC),CLANG))
 
-$(BUILD)/fuzz/libsluice.a: $(addprefix $(BUILD)/fuzz/,$(HOST_SRCS:.c=.o) $(UNIT_SHARED:.c=.o))
+$(BUILD)/fuzz/libsluice.a: $(addprefix $(BUILD)/fuzz/,$(HOST_SRCS:.c=.o) $(UNIT_SHARED:.c=.o)) $(call lwip_list,fuzz)
 	@rm -f $@
 	@ar rcsP $@ $^
 
@@ -95,7 +95,7 @@ BENCH_SRCS  := $(filter-out tests/bench/bench_qemu.c,$(wildcard tests/bench/benc
 BENCH_SHARED := $(filter-out tests/bench/bench_% tests/bench/bare_boot.c tests/bench/boot_init.c,$(wildcard tests/bench/*.c))
 BENCHES     := $(addprefix $(BUILD)/,$(BENCH_SRCS:.c=))
 
-$(BUILD)/host/libsluice.a: $(addprefix $(BUILD)/host/,$(HOST_SRCS:.c=.o) $(BENCH_SHARED:.c=.o) tests/unit/host_log.o)
+$(BUILD)/host/libsluice.a: $(addprefix $(BUILD)/host/,$(HOST_SRCS:.c=.o) $(BENCH_SHARED:.c=.o) tests/unit/host_log.o) $(call lwip_list,host)
 	@rm -f $@
 	@ar rcsP $@ $^
 
