@@ -70,31 +70,36 @@ int virtq_enable(struct virtq *q, u64 features)
  * -------------------------------------------------------------------------------------------------
  */
 
+enum { READABLE, WRITABLE };
+
 void virtq_chain_init(struct virtq_chain *chain, struct virtq_segment *segments, u16 room)
 {
 	*chain = (struct virtq_chain){ .segments = segments, .room = room };
 }
 
-int virtq_add_segment(struct virtq *q, struct virtq_chain *chain, u64 addr, u32 len, u16 flags)
+int virtq_odd_segment(struct virtq *q, u64 addr, u32 len, bool out_of_order)
 {
-	if (!(flags & VIRTQ_DESC_F_WRITE) && unlikely(chain->writable))
+	if (out_of_order)
 		return virtq_break(q, "a readable descriptor after a writable one", addr);
-	if (unlikely(!len))
+	if (!len)
 		return 0;
-	if (unlikely(addr + (len - 1) < addr))
+	if (addr + (len - 1) < addr)
 		return virtq_break(q, "a buffer goes past 2^64", addr);
-	if (unlikely(chain->readable_length + chain->writable_length + len > 4 * GiB))
-		return virtq_break(q, "a chain of more than 4 GiB", addr);
-	if (unlikely(chain->readable + chain->writable >= chain->room))
-		return virtq_break(q, "a chain of too many descriptors", chain->room);
-	chain->segments[chain->readable + chain->writable] = (struct virtq_segment){ addr, len };
-	if (flags & VIRTQ_DESC_F_WRITE) {
-		chain->writable++;
-		chain->writable_length += len;
-	} else {
-		chain->readable++;
-		chain->readable_length += len;
-	}
+	return virtq_break(q, "a chain of too many descriptors", addr);
+}
+
+int virtq_gather_end(struct virtq *q, struct virtq_chain *chain, const struct virtq_gather *gather)
+{
+	u64 total = gather->readable_length + gather->writable_length;
+
+	if (unlikely(total > 4 * GiB))
+		return virtq_break(q, "a chain of more than 4 GiB", total);
+	chain->readable = (u16)gather->readable;
+	chain->writable = (u16)(gather->count - gather->readable);
+	chain->readable_length = gather->readable_length;
+	chain->writable_length = gather->writable_length;
+	chain->cursor[READABLE] = (struct virtq_cursor){ 0, 0, chain->readable };
+	chain->cursor[WRITABLE] = (struct virtq_cursor){ 0, chain->readable, (u16)gather->count };
 	return 0;
 }
 
@@ -129,13 +134,9 @@ int virtq_pop(struct virtq *q, struct virtq_chain *chain)
 	chain->generation = 0;
 	if (unlikely(!virtq_is_live(q)))
 		return q->broken ? -EIO : 0;
-	chain->readable = chain->writable = 0;
-	chain->readable_length = chain->writable_length = 0;
-	memset(chain->cursor, 0, sizeof(chain->cursor));
 	result = q->packed ? virtq_packed_pop(q, chain) : virtq_split_pop(q, chain);
 	if (result <= 0)
 		return result;
-	chain->cursor[1].segment = chain->readable;
 	chain->generation = q->generation;
 	q->taken += chain->slots;
 	q->popped++;
@@ -151,6 +152,10 @@ void virtq_push(struct virtq *q, struct virtq_chain *chain, u32 written)
 {
 	if (unlikely(!is_taken(q, chain)))
 		return;
+	if (unlikely(!q->port->bus_master)) {
+		virtq_break(q, "a buffer came back without bus mastering", chain->id);
+		return;
+	}
 	chain->generation = 0;
 	written = (u32)MIN(written, chain->writable_length);
 	if (q->packed)
@@ -167,55 +172,80 @@ void virtq_push(struct virtq *q, struct virtq_chain *chain, u32 written)
  * ----------------------------------------------------------------------------------------
  */
 
-enum { READABLE, WRITABLE };
-
-/* The segment with byte `offset`. Transfers go upwards as a rule: the search starts where the last one ended. */
-static u16 find(struct virtq_chain *chain, unsigned side, u64 offset, u64 *start)
+/* The cursor goes to the segment with byte `offset`, which is less than the length of that side. */
+static void seek(struct virtq_chain *chain, unsigned side, u64 offset)
 {
 	u16 i = chain->cursor[side].segment;
+	u64 start = chain->cursor[side].start;
 
-	*start = chain->cursor[side].start;
-	if (offset < *start) {
+	if (offset < start) {
 		i = side == WRITABLE ? chain->readable : 0;
-		*start = 0;
+		start = 0;
 	}
-	while (offset - *start >= chain->segments[i].length)
-		*start += chain->segments[i++].length;
+	while (offset - start >= chain->segments[i].length)
+		start += chain->segments[i++].length;
 	chain->cursor[side].segment = i;
-	chain->cursor[side].start = *start;
-	return i;
+	chain->cursor[side].start = start;
 }
 
+/* Piece by piece, `*done` bytes before the first one that fails. */
 static enum mem_result transfer(struct virtq *q, struct virtq_chain *chain, unsigned side, u64 offset,
 				u8 *buffer, u64 length, u64 *done)
 {
-	u64 total = side == WRITABLE ? chain->writable_length : chain->readable_length, start;
+	u64 total = side == WRITABLE ? chain->writable_length : chain->readable_length;
 
-	if (unlikely(!is_taken(q, chain)) || unlikely(offset > total || length > total - offset))
+	if (!is_taken(q, chain) || offset > total || length > total - offset)
 		return MEM_ERROR;
 	while (*done < length) {
-		u16 i = find(chain, side, offset, &start);
-		const struct virtq_segment *segment = &chain->segments[i];
-		u64 at = offset - start, size = MIN(segment->length - at, length - *done);
-		enum mem_result result =
-			side == WRITABLE ? dma_write(q->port, segment->address + at, buffer + *done, size)
-					 : dma_read(q->port, segment->address + at, buffer + *done, size);
+		const struct virtq_segment *segment;
+		enum mem_result result;
+		u64 at, size;
 
-		if (unlikely(result != MEM_OK)) {
-			chain->failed = i;
+		seek(chain, side, offset + *done);
+		segment = &chain->segments[chain->cursor[side].segment];
+		at = offset + *done - chain->cursor[side].start;
+		size = MIN(segment->length - at, length - *done);
+		result = side == WRITABLE ? dma_write(q->port, segment->address + at, buffer + *done, size)
+					  : dma_read(q->port, segment->address + at, buffer + *done, size);
+		if (result != MEM_OK) {
+			chain->failed = chain->cursor[side].segment;
 			return result;
 		}
-		offset += size;
 		*done += size;
 	}
 	return MEM_OK;
 }
 
+/* The way of nearly all: within the segment that the last transfer ended in, or within the next one. */
+static inline bool within(const struct virtq *q, struct virtq_chain *chain, unsigned side, u64 offset,
+			  u64 length, u64 *address)
+{
+	struct virtq_cursor *cursor = &chain->cursor[side];
+	const struct virtq_segment *segment = &chain->segments[cursor->segment];
+	u64 at = offset - cursor->start;
+
+	if (at == segment->length && cursor->segment < cursor->end) {
+		cursor->start = offset;
+		cursor->segment++;
+		segment++;
+		at = 0;
+	}
+	if (cursor->segment >= cursor->end || at >= segment->length || length > segment->length - at ||
+	    !is_taken(q, chain))
+		return false;
+	chain->failed = cursor->segment;
+	*address = segment->address + at;
+	return true;
+}
+
 enum mem_result virtq_read(struct virtq *q, struct virtq_chain *chain, u64 offset, void *buffer, u64 length)
 {
-	u64 done = 0;
-	enum mem_result result = transfer(q, chain, READABLE, offset, buffer, length, &done);
+	u64 done = 0, address;
+	enum mem_result result;
 
+	if (within(q, chain, READABLE, offset, length, &address))
+		return dma_read(q->port, address, buffer, length);
+	result = transfer(q, chain, READABLE, offset, buffer, length, &done);
 	if (unlikely(result != MEM_OK))
 		memset((u8 *)buffer + done, 0xff, length - done);
 	return result;
@@ -224,8 +254,10 @@ enum mem_result virtq_read(struct virtq *q, struct virtq_chain *chain, u64 offse
 enum mem_result virtq_write(struct virtq *q, struct virtq_chain *chain, u64 offset, const void *buffer,
 			    u64 length)
 {
-	u64 done = 0;
+	u64 done = 0, address;
 
+	if (within(q, chain, WRITABLE, offset, length, &address))
+		return dma_write(q->port, address, buffer, length);
 	return transfer(q, chain, WRITABLE, offset, (u8 *)buffer, length, &done);
 }
 

@@ -19,8 +19,8 @@
  * then on nothing is read or written for it until virtq_reset(). What cannot be accessed of a buffer is the
  * result of that one virtq_read or virtq_write.
  *
- * Rings stay mapped (mm/map.h) while the translation lasts: every access asks whether it still does, and whether
- * the function is bus master. Where devices run on several CPUs, the device's lock is held around all of this, and
+ * Rings stay mapped (mm/map.h) while the translation lasts: every access asks whether it still does; every call,
+ * whether the function is bus master. Where devices run on several CPUs, the device's lock is held around all of this, and
  * taken by what the port calls when a mapping is revoked.
  */
 #ifndef DEVICES_VIRTQUEUE_H
@@ -42,6 +42,12 @@ struct virtq_segment {
 	u32 length;
 };
 
+/* Where the last transfer went: a segment, the offset of its first byte; the one behind the last of its side. */
+struct virtq_cursor {
+	u64 start;
+	u16 segment, end;
+};
+
 /*
  * A buffer that the driver made available, as virtq_pop() copied it. A device may keep several, each with
  * segments of its own. After virtq_push(), or when the queue was reset, it stands for nothing.
@@ -51,21 +57,19 @@ struct virtq_chain {
 	u16 room;			      /* for so many */
 	u16 readable, writable;		      /* so many of each */
 	u64 readable_length, writable_length; /* in bytes; at most 4 GiB together */
-	u16 failed;			      /* index of the segment that ended the last transfer */
+	u16 failed; /* index of the segment where a transfer ended that was not MEM_OK */
 	/* Private to the queue. */
 	u16 id, slots;
-	u32 generation; /* 0: stands for nothing */
-	struct {
-		u64 start;
-		u16 segment;
-	} cursor[2];
+	u32 generation;		       /* 0: stands for nothing */
+	struct virtq_cursor cursor[2]; /* readable, writable */
 };
 
-/* Part of a ring, mapped or not. */
+/* Part of a ring. */
 struct virtq_area {
 	u64 address;
 	u32 length;
-	u8 access; /* enum mem_access */
+	u32 mapped; /* so many bytes from its start, or were */
+	u8 access;  /* enum mem_access */
 	struct mem_mapping mapping;
 };
 

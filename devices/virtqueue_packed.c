@@ -55,7 +55,7 @@ static bool is_available(const struct virtq *q, u16 flags)
 }
 
 /* One after the other; of their flags WRITE is the only one that counts. */
-static int add_table(struct virtq *q, struct virtq_chain *chain, u64 addr, u32 len)
+static inline int add_table(struct virtq *q, struct virtq_gather *gather, u64 addr, u32 len)
 {
 	struct virtq_packed_desc piece[VIRTQ_TABLE_PIECE];
 	int entries = virtq_table_entries(q, addr, len), result;
@@ -69,25 +69,27 @@ static int add_table(struct virtq *q, struct virtq_chain *chain, u64 addr, u32 l
 			if (unlikely(result))
 				return result;
 		}
-		result = virtq_add_segment(q, chain, desc->addr, desc->len, desc->flags);
+		result = virtq_add_segment(q, gather, desc->addr, desc->len, desc->flags);
 		if (unlikely(result))
 			return result;
 	}
 	return entries < 0 ? entries : 0;
 }
 
-static int add_desc(struct virtq *q, struct virtq_chain *chain, const struct virtq_packed_desc *desc)
+static inline int add_desc(struct virtq *q, struct virtq_gather *gather, const struct virtq_packed_desc *desc,
+			   bool alone)
 {
 	if (!(desc->flags & VIRTQ_DESC_F_INDIRECT))
-		return virtq_add_segment(q, chain, desc->addr, desc->len, desc->flags);
+		return virtq_add_segment(q, gather, desc->addr, desc->len, desc->flags);
 	/* 2.8.17: not in a list. */
-	if (unlikely(desc->flags & VIRTQ_DESC_F_NEXT || chain->slots > 1))
+	if (unlikely(desc->flags & VIRTQ_DESC_F_NEXT || !alone))
 		return virtq_break(q, "an indirect descriptor in a list", desc->addr);
-	return add_table(q, chain, desc->addr, desc->len);
+	return add_table(q, gather, desc->addr, desc->len);
 }
 
 int virtq_packed_pop(struct virtq *q, struct virtq_chain *chain)
 {
+	struct virtq_gather gather = virtq_gather_start(chain);
 	struct virtq_packed_desc desc;
 	u16 place = q->next_avail;
 	bool wrap = q->avail_wrap;
@@ -104,7 +106,7 @@ int virtq_packed_pop(struct virtq *q, struct virtq_chain *chain)
 			return virtq_break(q, "more is available than the queue has room for", place);
 		if (!virtq_load(q, VIRTQ_DESC, 16u * place, 8, &desc.addr))
 			return -EIO;
-		result = add_desc(q, chain, &desc);
+		result = add_desc(q, &gather, &desc, chain->slots == 1);
 		if (unlikely(result))
 			return result;
 		step(q, &place, &wrap, 1);
@@ -113,6 +115,8 @@ int virtq_packed_pop(struct virtq *q, struct virtq_chain *chain)
 		if (!get_flags(q, place, &desc))
 			return -EIO;
 	}
+	if (unlikely(virtq_gather_end(q, chain, &gather)))
+		return -EIO;
 	chain->id = desc.id;
 	q->next_avail = place;
 	q->avail_wrap = wrap;

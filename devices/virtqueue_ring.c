@@ -17,6 +17,7 @@ static void unmap(struct virtq_area *area)
 {
 	/* Not dma_unmap: that a mapping was revoked meanwhile is no fault of the device's. */
 	as_unmap(&area->mapping, 0);
+	area->mapped = 0;
 }
 
 void virtq_unmap(struct virtq *q)
@@ -28,12 +29,13 @@ void virtq_unmap(struct virtq *q)
 /* True: mapped, from its start on, if not as far as it reaches. */
 static bool map(struct virtq *q, struct virtq_area *area)
 {
-	if (!q->port->bus_master)
-		return false;
 	if (mem_map_valid(&area->mapping))
 		return true;
 	unmap(area);
-	return dma_map(q->port, area->address, area->length, area->access, &area->mapping) == MEM_OK;
+	if (dma_map(q->port, area->address, area->length, area->access, &area->mapping) != MEM_OK)
+		return false;
+	area->mapped = (u32)area->mapping.length;
+	return true;
 }
 
 static bool no_access(struct virtq *q, enum virtq_area_index index, u32 offset)
@@ -56,7 +58,7 @@ bool virtq_load_slow(struct virtq *q, enum virtq_area_index index, u32 offset, u
 	*value = 0;
 	if (!map(q, area))
 		return no_access(q, index, offset);
-	if (offset + size <= area->mapping.length)
+	if (offset + size <= area->mapped)
 		*value = virtq_host_load(area->mapping.host + offset, size);
 	else if (dma_read(q->port, area->address + offset, value, size) != MEM_OK)
 		return no_access(q, index, offset);
@@ -69,7 +71,7 @@ bool virtq_store_slow(struct virtq *q, enum virtq_area_index index, u32 offset, 
 
 	if (!map(q, area))
 		return no_access(q, index, offset);
-	if (offset + size <= area->mapping.length) {
+	if (offset + size <= area->mapped) {
 		virtq_host_store(area->mapping.host + offset, size, value);
 		mem_map_wrote(&area->mapping, offset, size);
 	} else if (dma_write(q->port, area->address + offset, &value, size) != MEM_OK) {

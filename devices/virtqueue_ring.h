@@ -49,10 +49,13 @@ bool virtq_load_slow(struct virtq *q, enum virtq_area_index index, u32 offset, u
 bool virtq_store_slow(struct virtq *q, enum virtq_area_index index, u32 offset, u32 size, u64 value);
 void virtq_unmap(struct virtq *q);
 
-static inline bool virtq_is_mapped(const struct virtq *q, const struct virtq_area *area, u32 offset, u32 size)
+/* NULL: not mapped, or not any more. */
+static inline __attribute__((always_inline)) u8 *virtq_host(const struct virtq_area *area, u32 offset,
+							    u32 size)
 {
-	return likely(mem_map_valid(&area->mapping)) && likely(offset + size <= area->mapping.length) &&
-	       likely(q->port->bus_master);
+	return likely(offset + size <= area->mapped) && likely(mem_map_valid(&area->mapping))
+		       ? area->mapping.host + offset
+		       : NULL;
 }
 
 /* Host memory of any alignment; on x86 one instruction all the same. */
@@ -83,23 +86,23 @@ static inline void virtq_host_store(u8 *host, u32 size, u64 value)
 static inline __attribute__((always_inline)) bool virtq_load(struct virtq *q, enum virtq_area_index index,
 							     u32 offset, u32 size, u64 *value)
 {
-	const struct virtq_area *area = &q->area[index];
+	const u8 *host = virtq_host(&q->area[index], offset, size);
 
-	if (unlikely(!virtq_is_mapped(q, area, offset, size)))
+	if (unlikely(!host))
 		return virtq_load_slow(q, index, offset, size, value);
-	*value = virtq_host_load(area->mapping.host + offset, size);
+	*value = virtq_host_load(host, size);
 	return true;
 }
 
 static inline __attribute__((always_inline)) bool virtq_store(struct virtq *q, enum virtq_area_index index,
 							      u32 offset, u32 size, u64 value)
 {
-	struct virtq_area *area = &q->area[index];
+	u8 *host = virtq_host(&q->area[index], offset, size);
 
-	if (unlikely(!virtq_is_mapped(q, area, offset, size)))
+	if (unlikely(!host))
 		return virtq_store_slow(q, index, offset, size, value);
-	virtq_host_store(area->mapping.host + offset, size, value);
-	mem_map_wrote(&area->mapping, offset, size);
+	virtq_host_store(host, size, value);
+	mem_map_wrote(&q->area[index].mapping, offset, size);
 	return true;
 }
 
@@ -121,8 +124,43 @@ static inline void virtq_full_barrier(void)
 
 /* ---- chains ---- */
 
-/* A descriptor's buffer becomes the chain's next segment. 0, or the queue is broken. */
-int virtq_add_segment(struct virtq *q, struct virtq_chain *chain, u64 addr, u32 len, u16 flags);
+/* A chain while it is put together: of locals, as segments may lie anywhere for all that the compiler knows. */
+struct virtq_gather {
+	struct virtq_segment *segments;
+	u64 readable_length, writable_length;
+	u32 room, count, readable;
+};
+
+static inline struct virtq_gather virtq_gather_start(const struct virtq_chain *chain)
+{
+	return (struct virtq_gather){ .segments = chain->segments, .room = chain->room };
+}
+
+/* All are there: 0, or the queue is broken. Then they are the chain's. */
+int virtq_gather_end(struct virtq *q, struct virtq_chain *chain, const struct virtq_gather *gather);
+
+/* What is not just added: nothing to add, or something that breaks the queue. */
+int virtq_odd_segment(struct virtq *q, u64 addr, u32 len, bool out_of_order);
+
+/* A descriptor's buffer becomes the next segment. 0, or the queue is broken. */
+static inline __attribute__((always_inline)) int
+virtq_add_segment(struct virtq *q, struct virtq_gather *gather, u64 addr, u32 len, u16 flags)
+{
+	bool write = flags & VIRTQ_DESC_F_WRITE, out_of_order = !write && gather->writable_length;
+
+	if (unlikely(!len) || unlikely(addr + (len - 1) < addr) || unlikely(gather->count >= gather->room) ||
+	    unlikely(out_of_order))
+		return virtq_odd_segment(q, addr, len, out_of_order);
+	gather->segments[gather->count++] = (struct virtq_segment){ addr, len };
+	if (write) {
+		gather->writable_length += len;
+	} else {
+		gather->readable_length += len;
+		gather->readable++;
+	}
+	return 0;
+}
+
 /* How many descriptors the table of `len` bytes has, or the queue is broken. */
 int virtq_table_entries(struct virtq *q, u64 addr, u32 len);
 /*

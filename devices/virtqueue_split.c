@@ -54,15 +54,21 @@ static int available(struct virtq *q)
 	return ready;
 }
 
-static int get_desc(struct virtq *q, u16 index, struct virtq_split_desc *desc)
+static inline int get_desc(struct virtq *q, u16 index, struct virtq_split_desc *desc)
 {
+	u32 offset = 16u * index;
+	const u8 *host = virtq_host(&q->area[VIRTQ_DESC], offset, 16);
 	u64 rest;
 
 	if (unlikely(index >= q->size))
 		return virtq_break(q, "a descriptor beyond the table", index);
-	if (!virtq_load(q, VIRTQ_DESC, 16u * index, 8, &desc->addr) ||
-	    !virtq_load(q, VIRTQ_DESC, 16u * index + 8, 8, &rest))
+	if (likely(host)) {
+		desc->addr = virtq_host_load(host, 8);
+		rest = virtq_host_load(host + 8, 8);
+	} else if (!virtq_load_slow(q, VIRTQ_DESC, offset, 8, &desc->addr) ||
+		   !virtq_load_slow(q, VIRTQ_DESC, offset + 8, 8, &rest)) {
 		return -EIO;
+	}
 	desc->len = (u32)rest;
 	desc->flags = (u16)(rest >> 32);
 	desc->next = (u16)(rest >> 48);
@@ -70,7 +76,7 @@ static int get_desc(struct virtq *q, u16 index, struct virtq_split_desc *desc)
 }
 
 /* The table is read in pieces, from a descriptor that is needed on: Linux's are in order, and one piece does. */
-static int add_table(struct virtq *q, struct virtq_chain *chain, u64 addr, u32 len)
+static inline int add_table(struct virtq *q, struct virtq_gather *gather, u64 addr, u32 len)
 {
 	struct virtq_split_desc piece[VIRTQ_TABLE_PIECE];
 	int entries = virtq_table_entries(q, addr, len), result;
@@ -89,7 +95,7 @@ static int add_table(struct virtq *q, struct virtq_chain *chain, u64 addr, u32 l
 		desc = &piece[index - first];
 		if (unlikely(desc->flags & VIRTQ_DESC_F_INDIRECT))
 			return virtq_break(q, "an indirect descriptor in an indirect table", desc->addr);
-		result = virtq_add_segment(q, chain, desc->addr, desc->len, desc->flags);
+		result = virtq_add_segment(q, gather, desc->addr, desc->len, desc->flags);
 		if (unlikely(result) || !(desc->flags & VIRTQ_DESC_F_NEXT))
 			return result;
 		index = desc->next;
@@ -99,8 +105,10 @@ static int add_table(struct virtq *q, struct virtq_chain *chain, u64 addr, u32 l
 	return entries < 0 ? entries : virtq_break(q, "a loop in an indirect table", addr);
 }
 
-static int add_chain(struct virtq *q, struct virtq_chain *chain, u16 index)
+static inline int add_chain(struct virtq *q, struct virtq_gather *gather, u16 head)
 {
+	u16 index = head;
+
 	/* More than the table has: some are there twice. */
 	for (u32 left = q->size; left; left--) {
 		struct virtq_split_desc desc;
@@ -111,18 +119,19 @@ static int add_chain(struct virtq *q, struct virtq_chain *chain, u16 index)
 		if (desc.flags & VIRTQ_DESC_F_INDIRECT) {
 			if (unlikely(desc.flags & VIRTQ_DESC_F_NEXT))
 				return virtq_break(q, "an indirect descriptor that goes on", index);
-			return add_table(q, chain, desc.addr, desc.len);
+			return add_table(q, gather, desc.addr, desc.len);
 		}
-		result = virtq_add_segment(q, chain, desc.addr, desc.len, desc.flags);
+		result = virtq_add_segment(q, gather, desc.addr, desc.len, desc.flags);
 		if (unlikely(result) || !(desc.flags & VIRTQ_DESC_F_NEXT))
 			return result;
 		index = desc.next;
 	}
-	return virtq_break(q, "a loop of descriptors", chain->id);
+	return virtq_break(q, "a loop of descriptors", head);
 }
 
 int virtq_split_pop(struct virtq *q, struct virtq_chain *chain)
 {
+	struct virtq_gather gather = virtq_gather_start(chain);
 	int result = available(q);
 	u64 head;
 
@@ -133,7 +142,9 @@ int virtq_split_pop(struct virtq *q, struct virtq_chain *chain)
 		return -EIO;
 	chain->id = (u16)head;
 	chain->slots = 1;
-	result = add_chain(q, chain, chain->id);
+	result = add_chain(q, &gather, chain->id);
+	if (likely(!result))
+		result = virtq_gather_end(q, chain, &gather);
 	if (unlikely(result))
 		return result;
 	q->next_avail++;
