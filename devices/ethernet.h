@@ -36,6 +36,7 @@ struct ethernet_port {
 	const char *name;
 	u8 mac[ETHERNET_MAC]; /* of the NIC; of the guest's: the one that the guest sees as its own */
 	bool link;	      /* there is a cable, or a driver that listens; may change at any time */
+	bool polled;	      /* never calls ready(): poll() is to be called now and then, also for `link` */
 	/*
 	 * Takes a frame of ETHERNET_FRAME_MIN to ETHERNET_FRAME_MAX bytes, which are copied before it returns. False: dropped,
 	 * and counted.
@@ -51,8 +52,7 @@ struct ethernet_port {
 	/*
 	 * The core's. receive() copies the bytes before it looks at them: they may lie in memory that a guest can write. It
 	 * may send on other ports, never on this one, and does not call poll(). ready() says that poll() has something to
-	 * do; cheap, harmless at any time and from anywhere but receive(); a port that cannot tell does not call it. Both are
-	 * null while nobody has the port.
+	 * do; cheap, harmless at any time and from anywhere but receive(). Both are null while nobody has the port.
 	 */
 	void (*receive)(void *owner, const void *frame, size_t length);
 	void (*ready)(void *owner);
