@@ -51,8 +51,8 @@ struct ethernet_port {
 
 	/*
 	 * The core's. receive() copies the bytes before it looks at them: they may lie in memory that a guest can write. It
-	 * may send on other ports, never on this one, and does not call poll(). ready() says that poll() has something to
-	 * do; cheap, harmless at any time and from anywhere but receive(). Both are null while nobody has the port.
+	 * may send on every port, on this one too (an answer), and does not call poll(). ready() says that poll() has something
+	 * to do; cheap, harmless at any time and from anywhere. Both are null while nobody has the port.
 	 */
 	void (*receive)(void *owner, const void *frame, size_t length);
 	void (*ready)(void *owner);
