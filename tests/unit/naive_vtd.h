@@ -127,8 +127,8 @@ void naive_vtd_fault(struct naive_vtd *vtd, u16 requester, u64 iova, enum mem_ac
 		     const struct naive_vtd_answer *answer);
 
 /*
- * A mapping of [first, last] was made in the slot; with translation on, as the context entry in memory says.
- * False: there is none that could have led to it.
+ * A mapping of [first, last] was made in the slot; with translation on, by way of the pages that memory has now: they go
+ * as a whole. False: there are none that could have led to it.
  */
 bool naive_vtd_mapped(struct naive_vtd *vtd, unsigned slot, u16 requester, u64 first, u64 last);
 
@@ -136,6 +136,7 @@ bool naive_vtd_mapped(struct naive_vtd *vtd, unsigned slot, u16 requester, u64 f
  * For those who look for trouble: the address of the entry of this level on the way of `iova`, and in which domain;
  * 0 if the tables do not lead there.
  */
+u64 naive_vtd_context(const struct naive_vtd *vtd, u16 requester); /* of the context entry */
 u64 naive_vtd_entry(const struct naive_vtd *vtd, u16 requester, u64 iova, unsigned level, u16 *domain);
 
 /* The same three for interrupts. */

@@ -132,6 +132,16 @@ static unsigned walk(const struct naive_vtd *vtd, const struct context *context,
 	return 0;
 }
 
+u64 naive_vtd_context(const struct naive_vtd *vtd, u16 requester)
+{
+	u8 entry[16];
+
+	if (!naive_vtd_load(vtd, (vtd->root & ~PAGE_MASK) + (u64)(requester >> 8) * 16, entry, 16) ||
+	    !(entry[0] & 1))
+		return 0;
+	return (naive_vtd_quad(entry) & ~PAGE_MASK) + (u64)(requester & 0xff) * 16;
+}
+
 u64 naive_vtd_entry(const struct naive_vtd *vtd, u16 requester, u64 iova, unsigned level, u16 *domain)
 {
 	struct context context;
@@ -344,10 +354,16 @@ void naive_vtd_forget_translations(struct naive_vtd *vtd, unsigned granularity, 
 
 bool naive_vtd_mapped(struct naive_vtd *vtd, unsigned slot, u16 requester, u64 first, u64 last)
 {
+	struct naive_vtd_translation start, end;
 	struct context context = { 0 };
 
-	if (vtd->gsts & NAIVE_TES && fetch_context(vtd, requester, &context))
-		return false;
+	if (vtd->gsts & NAIVE_TES && !in_interrupt_range(first)) {
+		if (fetch_context(vtd, requester, &context) || walk(vtd, &context, first, MEM_NONE, &start) ||
+		    walk(vtd, &context, last, MEM_NONE, &end))
+			return false;
+		first = start.iova;
+		last = end.iova | end.mask;
+	}
 	vtd->mapping[slot] = (struct naive_vtd_mapping){ true, false, context_domain(&context), first, last };
 	return true;
 }

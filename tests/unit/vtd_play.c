@@ -119,10 +119,10 @@ static bool same_messages(struct play *play)
 
 static bool same_memory(struct play *play)
 {
-	const u8 *real = (const u8 *)&play->real_memory, *naive = (const u8 *)&play->naive_memory;
+	const u8 *real = (const u8 *)play->real_memory, *naive = (const u8 *)play->naive_memory;
 	size_t i = 0;
 
-	if (!memcmp(real, naive, sizeof(play->real_memory)))
+	if (!memcmp(real, naive, sizeof(*play->real_memory)))
 		return true;
 	while (real[i] == naive[i])
 		i++;
@@ -155,8 +155,8 @@ bool play_same(struct play *play)
 
 void play_poke(struct play *play, u64 address, const void *bytes, u64 size)
 {
-	u8 *real = play_target(&play->real_memory, 0, address, true);
-	u8 *naive = play_target(&play->naive_memory, 0, address, true);
+	u8 *real = play_target(play->real_memory, 0, address, true);
+	u8 *naive = play_target(play->naive_memory, 0, address, true);
 
 	memcpy(real, bytes, size);
 	memcpy(naive, bytes, size);
@@ -189,8 +189,8 @@ static void message_sent(void *sink, u64 address, u32 data)
 static void reset_naive(struct play *play)
 {
 	const struct naive_vtd_ram ram[NAIVE_VTD_RAMS] = {
-		{ 0, sizeof(play->naive_memory.low), play->naive_memory.low },
-		{ HIGH_BASE, sizeof(play->naive_memory.high), play->naive_memory.high },
+		{ 0, sizeof(play->naive_memory->low), play->naive_memory->low },
+		{ HIGH_BASE, sizeof(play->naive_memory->high), play->naive_memory->high },
 	};
 	const struct vtd_config *config = &play->unit.config;
 	struct naive_vtd_mapping mapping[NAIVE_VTD_MAPPINGS];
@@ -236,8 +236,8 @@ static void play_init(struct play *play, u64 seed)
 
 	mem_core_init(&play->core);
 	region_init_container(&play->root, "root", REGION_SIZE_WHOLE);
-	region_init_ram(&play->low, "low", sizeof(play->real_memory.low), play->real_memory.low);
-	region_init_ram(&play->high, "high", sizeof(play->real_memory.high), play->real_memory.high);
+	region_init_ram(&play->low, "low", sizeof(play->real_memory->low), play->real_memory->low);
+	region_init_ram(&play->high, "high", sizeof(play->real_memory->high), play->real_memory->high);
 	expect(!region_add(&play->root, 0, &play->low, 0));
 	expect(!region_add(&play->root, HIGH_BASE, &play->high, 0));
 	expect(!as_init(&play->memory, &play->core, "memory", &play->root, UNCLAIMED_ONES));
@@ -273,6 +273,45 @@ static void play_destroy(struct play *play)
 	mem_core_destroy(&play->core);
 }
 
+static void count_line(void *to, const char *line)
+{
+	unsigned *lines = to;
+
+	*lines += strlen(line) < 200 ? 1 : 1000;
+}
+
+/* The console looks, which changes nothing, and tells no more of a device than it was asked to. */
+static bool play_print(struct play *play, unsigned most)
+{
+	unsigned lines = 0;
+
+	play_trace(play, "print");
+	vtd_print(&play->unit, most, count_line, &lines);
+	return lines <= PLAY_GATES * (most + 2) + VTD_FAULT_RECORDS + 16 ||
+	       play_differ(play, "%u lines on the console", lines);
+}
+
+/* Any word of memory, any register: what no software in its senses does. */
+static bool play_anything(struct play *play, const u64 *word)
+{
+	u64 choice = word[0], at = play_take(&choice, LOW_PAGES * PAGE_SIZE / 8) * 8;
+
+	switch (play_take(&choice, 8)) {
+	case 0:
+	case 1:
+	case 2:
+		play_trace(play, "memory 0x%llx = 0x%llx", (unsigned long long)at,
+			   (unsigned long long)word[1]);
+		play_poke(play, at, &word[1], 8);
+		return true;
+	case 3:
+		return play_print(play, (unsigned)play_take(&choice, 64));
+	default:
+		return play_write(play, at % VTD_REGISTERS_SIZE + (at & BIT(13) ? 4 : 0),
+				  at & (BIT(12) | BIT(13)) ? 4 : 8, word[1]);
+	}
+}
+
 static bool step(struct play *play, const u64 *word)
 {
 	unsigned kind = (unsigned)(word[0] >> 16) % 100;
@@ -298,8 +337,10 @@ static bool step(struct play *play, const u64 *word)
 		return play_interrupt(play, word + 1);
 	if (kind < 95)
 		return play_global(play, word + 1);
-	if (kind < 98)
+	if (kind < 97)
 		return play_register(play, word + 1);
+	if (kind < 98)
+		return play_anything(play, word + 1);
 	if (word[5] % 32)
 		return play_repair(play, word + 1);
 	return play_reset(play);
@@ -308,13 +349,14 @@ static bool step(struct play *play, const u64 *word)
 bool vtd_play(u64 seed, const struct operation *operations, unsigned count, bool trace, char *why,
 	      size_t why_size)
 {
-	struct play *play = aligned_alloc(4096, ALIGN_UP(sizeof(*play), PAGE_SIZE));
+	struct play *play = calloc(1, sizeof(*play));
 	bool ok = true;
 	unsigned i;
 
-	if (!play)
-		return false;
-	memset(play, 0, sizeof(*play));
+	expect(play != NULL);
+	play->real_memory = aligned_alloc(4096, sizeof(*play->real_memory));
+	play->naive_memory = aligned_alloc(4096, sizeof(*play->naive_memory));
+	expect(play->real_memory && play->naive_memory);
 	play->why = why;
 	play->why_size = why_size;
 	play_init(play, seed);
@@ -326,6 +368,8 @@ bool vtd_play(u64 seed, const struct operation *operations, unsigned count, bool
 		mem_quiescent(&play->core);
 	}
 	play_destroy(play);
+	free(play->real_memory);
+	free(play->naive_memory);
 	free(play);
 	return ok;
 }

@@ -46,7 +46,7 @@ struct play_gate {
 };
 
 struct play {
-	struct play_memory real_memory, naive_memory;
+	struct play_memory *real_memory, *naive_memory; /* apart: a reach beyond the end is found */
 	/* The unit of iommu/ and the machine around it. */
 	struct mem_core core;
 	struct region root, low, high;
@@ -116,6 +116,7 @@ bool play_command(struct play *play, const u64 *word);
 bool play_global(struct play *play, const u64 *word);
 bool play_register(struct play *play, const u64 *word);
 bool play_invalidate_all(struct play *play);
+bool play_invalidate_context(struct play *play, u64 granularity, u16 domain, u16 source, u64 functions);
 bool play_invalidate_page(struct play *play, u64 iova, u16 domain, u64 *choice);
 /* vtd_play_device.c */
 bool play_dma(struct play *play, const u64 *word);

@@ -131,7 +131,7 @@ static bool part_fits(struct play *play, const struct access *access, unsigned p
 	const u8 *data = access->data + access->page[page].at;
 	u8 *host = answer->reason
 			   ? NULL
-			   : play_target(&play->naive_memory, access->gate, answer->address, access->write);
+			   : play_target(play->naive_memory, access->gate, answer->address, access->write);
 
 	naive_vtd_fault(&play->naive, play_requester[access->gate], access->page[page].iova,
 			access->write ? MEM_WRITE : MEM_READ, answer);
@@ -165,7 +165,7 @@ static bool try_answers(struct play *play, struct access *access)
 	memcpy(&play->before, &play->naive, sizeof(play->before));
 	for (i = 0; i < access->page[0].answers; i++) {
 		const struct naive_vtd_answer *answer = &access->page[0].answer[i];
-		u8 *host = play_target(&play->naive_memory, 0, answer->address, false);
+		u8 *host = play_target(play->naive_memory, 0, answer->address, false);
 		enum mem_result result = MEM_OK;
 		u8 kept[PAGE_SIZE];
 
@@ -260,7 +260,7 @@ static struct naive_vtd_mapping *free_slot(struct play *play, unsigned *slot)
 /* Each page of what was mapped is what the tables say, one after the other in memory. */
 static bool mapping_fits(struct play *play, const struct access *access, const struct mem_mapping *mapping)
 {
-	u8 *first = play_target(&play->real_memory, access->gate, access->page[0].answer[0].address,
+	u8 *first = play_target(play->real_memory, access->gate, access->page[0].answer[0].address,
 				access->write);
 	unsigned i;
 
@@ -271,7 +271,7 @@ static bool mapping_fits(struct play *play, const struct access *access, const s
 	for (i = 1; i < access->pages && access->page[i].at < mapping->length; i++) {
 		const struct naive_vtd_answer *answer = &access->page[i].answer[0];
 
-		if (answer->reason || play_target(&play->real_memory, access->gate, answer->address,
+		if (answer->reason || play_target(play->real_memory, access->gate, answer->address,
 						  access->write) != first + access->page[i].at)
 			return play_differ(play, "mapped beyond the page at iova 0x%llx",
 					   (unsigned long long)access->page[i].iova);
@@ -302,7 +302,7 @@ bool play_map(struct play *play, const u64 *word)
 	remember(play, &access);
 	result = as_map(&play->gate[access.gate].space, &play->client, access.iova, access.length,
 			access.write ? MEM_WRITE : MEM_READ, mapping);
-	if (answer->reason || !play_target(&play->naive_memory, access.gate, answer->address, access.write)) {
+	if (answer->reason || !play_target(play->naive_memory, access.gate, answer->address, access.write)) {
 		naive_vtd_fault(&play->naive, play_requester[access.gate], access.iova,
 				access.write ? MEM_WRITE : MEM_READ, answer);
 		return result != MEM_OK || play_differ(play, "mapped what is denied");
@@ -310,8 +310,9 @@ bool play_map(struct play *play, const u64 *word)
 	if (result != MEM_OK)
 		return play_differ(play, "mapping iova 0x%llx ended as %u", (unsigned long long)access.iova,
 				   result);
-	naive_vtd_mapped(&play->naive, slot, play_requester[access.gate], access.iova,
-			 access.iova + mapping->length - 1);
+	if (!naive_vtd_mapped(&play->naive, slot, play_requester[access.gate], access.iova,
+			      access.iova + mapping->length - 1))
+		return play_differ(play, "mapped what no table has");
 	return mapping_fits(play, &access, mapping);
 }
 
@@ -329,12 +330,12 @@ bool play_unmap(struct play *play, const u64 *word)
 	valid = mem_map_valid(mapping);
 	play_trace(play, "unmap %u: %s", slot, valid ? "valid" : "revoked");
 	if (valid && mapping->access & MEM_WRITE) {
-		const u8 *start = (const u8 *)&play->real_memory;
+		const u8 *start = (const u8 *)play->real_memory;
 		size_t at = (size_t)((const u8 *)mapping->host - start);
 
 		produced = 1 + play_take(&choice, mapping->length);
 		memset(mapping->host, (int)slot + 1, produced);
-		memset((u8 *)&play->naive_memory + at, (int)slot + 1, produced);
+		memset((u8 *)play->naive_memory + at, (int)slot + 1, produced);
 	}
 	naive->live = false;
 	return (as_unmap(mapping, produced) == MEM_OK) == valid || play_differ(play, "unmapping went wrong");

@@ -53,7 +53,8 @@ static u64 large_page(unsigned level, u64 *word)
 	static const u64 pages[] = { 0, HIGH_BASE, 0xfee00000 };
 	u64 address = pages[play_take(word, ARRAY_SIZE(pages))];
 
-	return ALIGN_DOWN(address, level == 2 ? 2 * MiB : GiB);
+	address = ALIGN_DOWN(address, level == 2 ? 2 * MiB : GiB);
+	return play_take(word, 16) ? address : address | BIT(12 + play_take(word, level == 2 ? 9 : 18));
 }
 
 static void write_page_entry(struct play *play, unsigned table, u64 index, u64 *word)
@@ -99,7 +100,7 @@ static void write_context(struct play *play, unsigned table, u8 index, u64 *word
 		domain = 2;
 		break;
 	case 2:
-		domain = play_take(word, 2) ? 0xffff : 10; /* shared with whoever uses it */
+		domain = play_take(word, 2) ? 0xffff : 12 + 512; /* shared with whoever uses it */
 		break;
 	case 3:
 		type = play_take(word, 4);
@@ -216,6 +217,34 @@ bool play_repair(struct play *play, const u64 *word)
 	       play_write(play, 0x18, 4, play->naive.gsts | BIT(31) | BIT(30)) && play_invalidate_all(play);
 }
 
+/* A context entry that a device goes by; told to the unit by the one of its requester ids or another that is to count. */
+static bool change_context(struct play *play, u16 requester, u64 *choice)
+{
+	static const u16 ignored[] = { 0, 4, 6, 7 };
+	u64 at = naive_vtd_context(&play->naive, requester), entry[2], functions = play_take(choice, 4);
+	u16 source = requester ^ (u16)(play_take(choice, 8) & ignored[functions]), domain;
+
+	if (!at || !naive_vtd_load(&play->naive, at, entry, 16))
+		return true;
+	domain = (u16)(entry[1] >> 8);
+	switch (play_take(choice, 4)) {
+	case 0:
+		entry[0] ^= BIT(play_take(choice, 2));
+		break;
+	case 1:
+		entry[1] ^= BIT(8 + play_take(choice, 16));
+		break;
+	default:
+		entry[0] ^= 3 * PAGE_SIZE; /* a neighbour among the tables */
+		break;
+	}
+	play_trace(play, "context entry 0x%llx of %04x = 0x%llx 0x%llx", (unsigned long long)at, requester,
+		   (unsigned long long)entry[0], (unsigned long long)entry[1]);
+	play_poke(play, at, entry, 16);
+	return !play_take(choice, 2) ||
+	       play_invalidate_context(play, 2 + play_take(choice, 2), domain, source, functions);
+}
+
 /* An entry that a device goes by is changed, with and without telling the unit. */
 bool play_change(struct play *play, const u64 *word)
 {
@@ -225,6 +254,8 @@ bool play_change(struct play *play, const u64 *word)
 
 	if (n >= play->recents)
 		return play_repair(play, word);
+	if (!play_take(&choice, 4))
+		return change_context(play, play_requester[play->recent[n].gate], &choice);
 	iova = play->recent[n].iova;
 	at = naive_vtd_entry(&play->naive, play_requester[play->recent[n].gate], iova, level, &domain);
 	if (!at || !naive_vtd_load(&play->naive, at, &entry, 8))
@@ -266,13 +297,14 @@ void play_fill(struct play *play, u64 seed)
 {
 	u64 state = seed, i, j;
 
-	for (i = 0; i < sizeof(play->real_memory); i += 8) {
+	for (i = 0; i < sizeof(*play->real_memory); i += 8) {
 		u64 bytes = differential_random(&state);
-		u64 at = i < sizeof(play->real_memory.low) ? i
-							   : HIGH_BASE + (i - sizeof(play->real_memory.low));
+		u64 at = i < sizeof(play->real_memory->low)
+				 ? i
+				 : HIGH_BASE + (i - sizeof(play->real_memory->low));
 
-		if (at < play_page(PAGE_STATUS))
-			bytes = 0;
+		if (at < play_page(PAGE_STATUS)) /* the queue: descriptors that do nothing */
+			bytes = at / PAGE_SIZE - PAGE_QUEUE < 2 && !(at & 8) ? 5 : 0;
 		play_poke(play, at, &bytes, 8);
 	}
 	for (i = 0; i < 8; i++) {

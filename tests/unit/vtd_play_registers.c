@@ -24,7 +24,7 @@ static void put_descriptor(struct play *play, u64 low, u64 high)
 
 	play_trace(play, "descriptor 0x%llx 0x%llx at 0x%x", (unsigned long long)low,
 		   (unsigned long long)high, play->queue_tail);
-	if (play_target(&play->real_memory, 0, at, true) && play_target(&play->real_memory, 0, at + 15, true))
+	if (play_target(play->real_memory, 0, at, true) && play_target(play->real_memory, 0, at + 15, true))
 		play_poke(play, at, descriptor, 16);
 	play->queue_tail = (play->queue_tail + 16) % queue_size(play);
 }
@@ -56,7 +56,7 @@ bool play_invalidate_all(struct play *play)
 
 static u64 choose_domain(u64 *word)
 {
-	static const u16 domains[] = { 12, 13, 14, 15, 12, 14, 10, 1, 2, 0xffff, 0 };
+	static const u16 domains[] = { 12, 13, 14, 15, 12, 14, 12 + 512, 1, 2, 0xffff, 0 };
 
 	return domains[play_take(word, ARRAY_SIZE(domains))];
 }
@@ -115,6 +115,8 @@ bool play_queue(struct play *play, const u64 *word)
 		return play_invalidate_all(play);
 	if (play->queue_tail >= queue_size(play) || play_take(&choice, 8))
 		play->queue_tail = play->naive.iqt % queue_size(play);
+	if (!play_take(&choice, 6)) /* close to the end: it wraps */
+		play->queue_tail = queue_size(play) - 16;
 	for (i = 0; i < count; i++)
 		choose_descriptor(play, word[1 + i], word[4] ^ word[1 + i]);
 	return play_write(play, 0x88, 4, play->queue_tail);
@@ -141,6 +143,19 @@ bool play_command(struct play *play, const u64 *word)
 	if (!halves)
 		return play_write(play, iotlb + 8, 8, play_spoil(value, &choice));
 	return play_write(play, iotlb + 8, 4, (u32)value) && play_write(play, iotlb + 12, 4, value >> 32);
+}
+
+bool play_invalidate_context(struct play *play, u64 granularity, u16 domain, u16 source, u64 functions)
+{
+	if (queued(play)) {
+		play->queue_tail = play->naive.iqt % queue_size(play);
+		put_descriptor(play,
+			       1 | granularity << 4 | (u64)domain << 16 | (u64)source << 32 | functions << 48,
+			       0);
+		return play_write(play, 0x88, 4, play->queue_tail);
+	}
+	return play_write(play, 0x28, 8,
+			  BIT(63) | granularity << 61 | functions << 32 | (u64)source << 16 | domain);
 }
 
 /* Invalidates just what it has to: by page, by domain. */
