@@ -38,8 +38,11 @@ static enum vtd_reason parse_context(const struct vtd *unit, u64 low, u64 high, 
 	unsigned type = low >> 2 & 3, width = high & 7;
 	unsigned widest = unit->config.address_width == 48 ? AW_48 : AW_39;
 
-	if (low & (BITS(11, 4) | beyond_host(unit)) || high & CONTEXT_HIGH_RESERVED)
+	if (low & (BITS(11, 4) | beyond_host(unit)) || high & CONTEXT_HIGH_RESERVED) {
+		/* An entry like that is not asked whether to be quiet. */
+		context->quiet = false;
 		return VTD_CONTEXT_RESERVED;
+	}
 	if (width < AW_39 || width > widest || (type != TT_TRANSLATE && type != TT_PASS_THROUGH) ||
 	    (type == TT_PASS_THROUGH && width != widest))
 		return VTD_CONTEXT_INVALID;
@@ -185,7 +188,7 @@ static struct iommu_entry translate(struct vtd_gate *gate, u64 iova, enum mem_ac
 struct iommu_entry vtd_look_up(struct vtd_gate *gate, u64 iova, enum mem_access access)
 {
 	struct vtd *unit = gate->unit;
-	struct vtd_context fresh, *context = access ? &gate->context : &fresh;
+	struct vtd_context fresh = { .present = false }, *context = access ? &gate->context : &fresh;
 	struct iommu_entry entry;
 
 	if (!(unit->gsts & GCMD_TE))
