@@ -21,4 +21,8 @@ $(BUILD)/bench/initrd: $(BUILD)/bench/boot_init tools/mkinitramfs
 	$(call say,CPIO)
 	$(Q)tools/mkinitramfs $@ $<
 
-bench: $(BUILD)/bench/bare_boot.efi $(BUILD)/bench/initrd
+$(BUILD)/bench/root: $(BUILD)/bench/boot_init tools/mkroot tools/mktree
+	$(call say,EXT4)
+	$(Q)tools/mkroot $@ $<=init
+
+bench: $(BUILD)/bench/bare_boot.efi $(BUILD)/bench/initrd $(BUILD)/bench/root $(BUILD)/initrd
