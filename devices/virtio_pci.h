@@ -147,7 +147,7 @@ void virtio_config_changed(struct virtio_device *dev);
 
 void virtio_pci_init(struct virtio_device *dev, const char *name);
 /* A notification by number; of a queue that there is not: ignored. */
-void virtio_notified(struct virtio_device *dev, u64 queue);
+void virtio_notified(struct virtio_device *dev, u64 number);
 void virtio_set_status(struct virtio_device *dev, u8 status);
 void virtio_enable_queue(struct virtio_device *dev, struct virtio_queue *queue);
 
