@@ -226,6 +226,9 @@ unsigned naive_vtd_translate(const struct naive_vtd *vtd, u16 requester, u64 iov
 		return 1;
 	}
 	reason = fetch_context(vtd, requester, &context);
+	/* Whether an entry with reserved bits is asked for FPD is told differently. */
+	if (reason == 0xb)
+		count = add_answer(answers, count, (struct naive_vtd_answer){ .reason = reason });
 	if (reason)
 		count = add_answer(
 			answers, count,
