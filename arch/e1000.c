@@ -196,6 +196,8 @@ static unsigned poll(struct ethernet_port *port, unsigned budget)
 	struct e1000 *nic = container_of(port, struct e1000, port);
 	unsigned taken = 0, last = 0;
 
+	if (++nic->polls % E1000_WATCH_POLLS == 0)
+		e1000_watch(nic);
 	for (; taken < budget; taken++) {
 		volatile struct e1000_rx_desc *desc = &nic->memory->rx[nic->rx_next];
 		u8 status = desc->status;
@@ -331,7 +333,7 @@ const char *e1000_reset(struct e1000 *nic, const char *name, const struct e1000_
 			struct e1000_memory *memory)
 {
 	*nic = (struct e1000){
-		.port = { .name = name, .send = send, .poll = poll },
+		.port = { .name = name, .polled = true, .send = send, .poll = poll },
 		.machine = *machine,
 		.memory = memory,
 	};

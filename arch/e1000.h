@@ -21,6 +21,9 @@
 #define E1000_REGISTER_BAR   0
 #define E1000_REGISTER_BYTES (128 * KiB)
 
+/* At each of so many polls the link is looked at: twice a second where nothing is to be done (network.h). */
+#define E1000_WATCH_POLLS 256u
+
 /* Descriptors; a multiple of 8, as the lengths of rings are of 128 bytes. */
 #define E1000_RX_COUNT	   64u
 #define E1000_TX_COUNT	   64u
@@ -64,6 +67,7 @@ struct e1000 {
 	struct ethernet_port port;
 	struct e1000_machine machine;
 	struct e1000_memory *memory;
+	u32 polls;
 	unsigned rx_next; /* the descriptor that the card fills next */
 	bool rx_skipping; /* what comes is the rest of a frame of more than one buffer */
 	unsigned tx_next,
@@ -84,7 +88,7 @@ const char *e1000_reset(struct e1000 *nic, const char *name, const struct e1000_
 			struct e1000_memory *memory);
 void e1000_start(struct e1000 *nic);
 
-/* Now and then, say each half second: port.link, and what the card itself has counted. Four register reads. */
+/* port.link, and what the card itself has counted. Four register reads; the port's poll() does it now and then. */
 void e1000_watch(struct e1000 *nic);
 
 #endif

@@ -429,6 +429,21 @@ static void test_without_a_cable_nothing_is_sent(void **state)
 	rig_free(rig);
 }
 
+static void test_polling_is_enough_to_learn_of_the_cable(void **state)
+{
+	struct rig *rig = rig_started();
+
+	(void)state;
+	assert_true(rig->nic.port.polled);
+	for (unsigned round = 0; round < 6; round++) {
+		model_set_link(&rig->model, round & 1);
+		for (unsigned i = 0; i < E1000_WATCH_POLLS; i++)
+			assert_int_equal(poll(rig, 10), 0);
+		assert_int_equal(rig->nic.port.link, round & 1);
+	}
+	rig_free(rig);
+}
+
 static void test_a_card_that_goes_away_has_no_link(void **state)
 {
 	struct rig *rig = rig_started();
@@ -476,6 +491,7 @@ int main(void)
 		cmocka_unit_test(test_a_card_that_stalls_gets_no_more_than_its_ring_holds),
 		cmocka_unit_test(test_what_is_no_frame_is_not_sent),
 		cmocka_unit_test(test_without_a_cable_nothing_is_sent),
+		cmocka_unit_test(test_polling_is_enough_to_learn_of_the_cable),
 		cmocka_unit_test(test_a_card_that_goes_away_has_no_link),
 		cmocka_unit_test(test_a_port_that_nobody_has_still_empties_its_ring),
 	};
