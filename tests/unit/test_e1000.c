@@ -249,8 +249,7 @@ static void test_a_full_ring_loses_no_frame_that_was_taken(void **state)
 		}
 		assert_int_equal(poll(rig, 1), 0);
 	}
-	/* What the card had no room for it has counted. */
-	assert_int_equal(COUNTED(rig, rx_errors), 0);
+	/* What the card had no room for it has counted; reading clears that. */
 	e1000_watch(&rig->nic);
 	assert_int_equal(COUNTED(rig, rx_errors), 10);
 	e1000_watch(&rig->nic);
