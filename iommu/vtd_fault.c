@@ -63,16 +63,16 @@ void vtd_event_write(struct vtd *unit, struct vtd_event *event, unsigned offset,
 
 	spin_lock(&unit->lock);
 	switch (offset) {
-	case FECTL_REG - FECTL_REG:
+	case EVENT_CONTROL:
 		event->control = (value & EVENT_MASK) | (event->control & EVENT_PENDING);
 		due = event->control == EVENT_PENDING;
 		if (due)
 			event->control = 0;
 		break;
-	case FEDATA_REG - FECTL_REG:
+	case EVENT_DATA:
 		event->data = value & 0xffff;
 		break;
-	case FEADDR_REG - FECTL_REG:
+	case EVENT_ADDRESS:
 		event->address = value & ~3u;
 		break;
 	default:
@@ -109,10 +109,10 @@ static bool pending(const struct vtd *unit)
 	return vtd_fault_status(unit) & (FSTS_PFO | FSTS_PPF | FSTS_IQE);
 }
 
-/* No second message while any cause is set. With the lock held, which it gives up. */
+/* A cause was set: no second message while another was. With the lock held, which it gives up. */
 static void unlock_and_raise(struct vtd *unit, bool was_pending)
 {
-	bool due = !was_pending && pending(unit) && arm(&unit->fault_event);
+	bool due = !was_pending && arm(&unit->fault_event);
 	struct vtd_event now = unit->fault_event;
 
 	spin_unlock(&unit->lock);
@@ -130,7 +130,7 @@ void vtd_fault_raise(struct vtd *unit, u32 cause)
 	unlock_and_raise(unit, before);
 }
 
-void vtd_fault_record(struct vtd *unit, u16 requester, u64 info, bool read, enum vtd_reason reason)
+void vtd_fault_record(struct vtd *unit, u16 requester, u64 info, bool read, unsigned reason)
 {
 	struct vtd_fault_record *record;
 	bool before;
@@ -145,7 +145,7 @@ void vtd_fault_record(struct vtd *unit, u16 requester, u64 info, bool read, enum
 		if (!any_record(unit))
 			unit->fsts = (unit->fsts & ~FSTS_FRI) | unit->next_record << FSTS_FRI_SHIFT;
 		record->low = info;
-		record->high = FRCD_FAULT | (read ? FRCD_READ : 0) | (u64)reason << 32 | requester;
+		record->high = FRCD_FAULT | (read ? FRCD_READ : 0) | reason * BIT(32) | requester;
 		unit->next_record = (unit->next_record + 1) % VTD_FAULT_RECORDS;
 	}
 	unlock_and_raise(unit, before);

@@ -50,7 +50,8 @@ enum {
 
 #define ICS_IWC 1u
 
-/* FECTL_REG and IECTL_REG */
+/* FECTL_REG and IECTL_REG, and how far from there the three are that follow */
+enum { EVENT_CONTROL = 0x0, EVENT_DATA = 0x4, EVENT_ADDRESS = 0x8, EVENT_UPPER = 0xc };
 #define EVENT_MASK    (1u << 31)
 #define EVENT_PENDING (1u << 30)
 
@@ -139,7 +140,7 @@ void vtd_fault_raise(struct vtd *unit, u32 cause);
 void vtd_fault_write_status(struct vtd *unit, u32 value);
 void vtd_fault_write_record(struct vtd *unit, unsigned n, u32 value);
 /* Records for the guest. `info`: FRCD_REG 63:12. */
-void vtd_fault_record(struct vtd *unit, u16 requester, u64 info, bool read, enum vtd_reason reason);
+void vtd_fault_record(struct vtd *unit, u16 requester, u64 info, bool read, unsigned reason);
 /* Of DMA; iommu_ops.fault. */
 void vtd_gate_fault(struct iommu_region *iommu, u64 iova, u64 length, enum mem_access access,
 		    unsigned reason);

@@ -110,10 +110,10 @@ static bool print_range(struct printer *p, const struct range *range, unsigned *
 	return true;
 }
 
+/* `iova` is the next after it. */
 static bool goes_on(const struct range *range, u64 iova, u64 translated, u32 perm)
 {
-	return range->perm == perm && perm && range->last + 1 == iova &&
-	       range->target + (iova - range->first) == translated;
+	return perm && range->perm == perm && range->target + (iova - range->first) == translated;
 }
 
 static void print_mappings(struct printer *p, struct vtd_gate *gate, unsigned lines)
