@@ -45,6 +45,8 @@
 #define MEMP_NUM_PBUF	   64
 #define MEMP_NUM_FRAG_PBUF 64
 #define MEMP_NUM_UDP_PCB   4
+/* lwIP's own, one of the bridge's, and http.c's. */
+#define MEMP_NUM_SYS_TIMEOUT (LWIP_NUM_SYS_TIMEOUT_INTERNAL + 3)
 /* The heap: what TCP keeps of its data until it is acknowledged, and httpd's buffers. */
 #define MEM_SIZE (384 * 1024)
 
@@ -60,7 +62,7 @@
 #define TCP_OOSEQ_MAX_BYTES	(4 * TCP_MSS)
 #define TCP_MAXRTX		8
 #define TCP_SYNMAXRTX		4
-/* Per connection, for network_http.c: when it was first seen, and with which sequence number. */
+/* Per connection, for http.c: when it was first seen, and with which sequence number. */
 #define LWIP_TCP_PCB_NUM_EXT_ARGS 2
 
 /* ---- the web server ---- */
@@ -83,6 +85,8 @@
 #define LWIP_HTTPD_REQ_QUEUELEN		     8
 #define LWIP_HTTPD_MAX_REQUEST_URI_LEN	     127
 #define LWIP_HTTPD_POST_MAX_RESPONSE_URI_LEN 63
+/* An answer's buffer is free again before it is acknowledged: its bytes are always copied. */
+#define HTTP_IS_DATA_VOLATILE(hs) TCP_WRITE_FLAG_COPY
 /* Polled every second; eight seconds without progress end a connection. */
 #define HTTPD_POLL_INTERVAL 2
 #define HTTPD_MAX_RETRIES   8
