@@ -46,8 +46,8 @@ HOT = exit exit_memory exit_io mmio_repeat cpuid_policy msr
 $(HOT:%=$(BUILD)/target/arch/%.o): private HOT_CFLAGS = -fomit-frame-pointer -ffixed-rbp
 # Runs once, or when somebody reads what it prints: small rather than fast.
 COLD = $(addprefix arch/,host_cpu host_fault host_irq host_paging host_power host_table panic decode_reason ept exit_cr \
-	exit_exception log symbols tsc vcpu vcpu_print vmcs vmx) mm/table mm/table_check mm/mtree $(addprefix iommu/,vtd_fault vtd_print vtd_registers window_check) \
-	devices/virtio_pci devices/virtio_console devices/virtio_rng
+	exit_exception log symbols tsc vcpu vcpu_print vmcs vmx) mm/table mm/table_check mm/mtree \
+	$(addprefix iommu/,vtd_fault vtd_print vtd_registers window_check) devices/virtio_pci devices/virtio_console devices/virtio_rng
 $(BUILD)/target/boot/%.o $(BUILD)/target/tests/%.o $(COLD:%=$(BUILD)/target/%.o): private COLD_CFLAGS = -Os
 # Firmware's headers are for the files that talk to firmware.
 $(BUILD)/target/boot/main.o:  private EFI_CFLAGS = -isystem $(EFI_INC) -isystem $(EFI_INC)/x86_64
