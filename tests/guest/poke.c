@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "tests/guest/poke.h"
+#include "tests/guest/vfio.h"
 
 void fail(const char *format, ...)
 {
@@ -236,7 +237,13 @@ int main(int count, char **argument)
 			return 0;
 		}
 	}
-	if (!edu_check(name, number) && !vfio_check(name) && (count < 2 || !disk_check(name, argument + 2)))
+	if (strcmp(name, "give-back") == 0 && count > 2) {
+		vfio_give_back(argument[2]);
+		return 0;
+	}
+	if (!edu_check(name, number) && !vfio_check(name) &&
+	    !virtio_check(name, count > 2 ? argument[2] : NULL) &&
+	    (count < 2 || !disk_check(name, argument + 2)))
 		fail("poke: no check '%s'", name);
 	return 0;
 }

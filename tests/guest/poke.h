@@ -42,5 +42,7 @@ bool edu_check(const char *name, const unsigned long argument[3]);
 /* The same of disks and random numbers, with the words behind the name; of edu by way of vfio-pci. */
 bool disk_check(const char *name, char **argument);
 bool vfio_check(const char *name);
+/* Drivers of a virtio disk as none should be. */
+bool virtio_check(const char *name, const char *function);
 
 #endif

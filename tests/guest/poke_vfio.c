@@ -36,7 +36,7 @@ static void take_edu(void)
 {
 	char name[16];
 
-	pci_find(name, 0x1234, 0x11e8, NULL);
+	pci_find(name, 0x1234, 0x11e8);
 	vfio_open(&f, name);
 	edu = f.bar[0];
 	if (!edu)

@@ -45,19 +45,7 @@ static unsigned number_in(const char *name, const char *attribute)
 	return (unsigned)strtoul(text, NULL, 16);
 }
 
-static bool has_disk(const char *name, const char *disk)
-{
-	char path[160];
-
-	for (unsigned i = 0; i < 16; i++) {
-		snprintf(path, sizeof(path), FUNCTIONS "%s/virtio%u/block/%s", name, i, disk);
-		if (access(path, F_OK) == 0)
-			return true;
-	}
-	return false;
-}
-
-void pci_find(char name[16], unsigned vendor, unsigned device, const char *disk)
+void pci_find(char name[16], unsigned vendor, unsigned device)
 {
 	DIR *functions = opendir(FUNCTIONS);
 	struct dirent *entry;
@@ -65,13 +53,13 @@ void pci_find(char name[16], unsigned vendor, unsigned device, const char *disk)
 	while (functions && (entry = readdir(functions))) {
 		if (entry->d_name[0] == '.' || strlen(entry->d_name) >= 16 ||
 		    number_in(entry->d_name, "vendor") != vendor ||
-		    number_in(entry->d_name, "device") != device || (disk && !has_disk(entry->d_name, disk)))
+		    number_in(entry->d_name, "device") != device)
 			continue;
 		snprintf(name, 16, "%.15s", entry->d_name);
 		closedir(functions);
 		return;
 	}
-	fail("no function %04x:%04x %s", vendor, device, disk ? disk : "");
+	fail("no function %04x:%04x", vendor, device);
 }
 
 static void drive_by(const char *name, const char *driver)

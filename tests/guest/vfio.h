@@ -20,8 +20,8 @@ struct vfio_function {
 	size_t bar_size[6];
 };
 
-/* The first function with that identity, as its name; of virtio-blk the one whose disk is `disk`, if that is not NULL. */
-void pci_find(char name[16], unsigned vendor, unsigned device, const char *disk);
+/* The first function with that identity, as its name. */
+void pci_find(char name[16], unsigned vendor, unsigned device);
 /* Takes it away from its driver; it is bus master then. The end of the process, or vfio_close(), gives it back. */
 void vfio_open(struct vfio_function *, const char *name);
 void vfio_close(struct vfio_function *);
