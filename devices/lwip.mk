@@ -18,7 +18,7 @@ define lwip_objects
 $$(BUILD)/$1/lwip/%.o: $$(LWIP)/src/%.c devices/lwip.mk | $$(GENERATED)
 	@mkdir -p $$(@D)
 	$$(call say,$3)
-	$$(Q)$2 $$(LWIP_CFLAGS) -MMD -MP -c $$< -o $$@
+	$$(Q)$2 $$(LWIP_CFLAGS) -MD -MP -c $$< -o $$@
 -include $(patsubst %,$(BUILD)/$1/lwip/%.d,$(LWIP_SRCS))
 endef
 lwip_list = $(patsubst %,$(BUILD)/$1/lwip/%.o,$(LWIP_SRCS))
@@ -35,3 +35,7 @@ $(BUILD)/target/liblwip.a: $(call lwip_list,target)
 $(eval $(call lwip_objects,unit,$$(UNIT_CC) $$(HOST_CFLAGS) -fno-sanitize=alignment,CC))
 $(eval $(call lwip_objects,fuzz,$$(FUZZ_CC) $$(HOST_CFLAGS) -fno-sanitize=alignment,CLANG))
 $(eval $(call lwip_objects,host,$$(CC) -O2 $$(HOST_CFLAGS),CC))
+
+# gcc takes what a system's header includes for the system's: -MMD does not list the port headers.
+$(foreach build,target unit fuzz host,$(addprefix $(BUILD)/$(build)/devices/,network.o network_lease.o http.o)): \
+	$(wildcard devices/lwip/*.h devices/lwip/arch/*.h)

@@ -282,6 +282,21 @@ void client_send(struct station *station, struct client *client, const void *dat
 	}
 }
 
+void client_ack(struct station *station, const struct client *client)
+{
+	if (client->state == CLIENT_OPEN)
+		send_tcp(station, client, ACK, NULL, 0);
+}
+
+void client_retry(struct station *station, struct client *client)
+{
+	if (client->state != CLIENT_SYN_SENT)
+		return;
+	client->next_send--;
+	send_tcp(station, client, SYN, NULL, 0);
+	client->next_send++;
+}
+
 void client_forget(struct client *client)
 {
 	free(client->received);

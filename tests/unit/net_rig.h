@@ -26,6 +26,7 @@ struct client {
 	u16 port; /* its own */
 	u32 next_send, next_receive;
 	u16 window;   /* that it offers */
+	bool asked;   /* a test's */
 	bool silent;  /* acknowledges nothing */
 	u8 *received; /* malloc()ed, grows */
 	size_t length;
@@ -84,8 +85,13 @@ void station_ping(struct station *station, u32 address, u16 sequence, size_t siz
 void station_dhcp(struct station *station, u8 type, u32 address);
 u16 ip_sum(const void *data, size_t length, u32 start);
 
-struct client *client_connect(struct station *station, u16 port);
+/* `window`: that it offers. */
+struct client *client_connect(struct station *station, u16 window);
 void client_send(struct station *station, struct client *client, const void *data, size_t length);
+/* An acknowledgement with its window of now. */
+void client_ack(struct station *station, const struct client *client);
+/* Sends a lost SYN again. */
+void client_retry(struct station *station, struct client *client);
 void client_forget(struct client *client);
 /* All of it: connects, sends, runs until closed or for so long. */
 struct client *client_fetch(struct station *station, const char *request, u64 milliseconds);
