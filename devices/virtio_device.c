@@ -8,7 +8,7 @@
 #define RINGS  (VIRTIO_F_INDIRECT_DESC | VIRTIO_F_EVENT_IDX | VIRTIO_F_RING_PACKED)
 
 /* What looking for a buffer, and one with so many segments, costs of a share. */
-#define COST_LOOK    64
+#define COST_LOOK    256
 #define COST_SEGMENT 256
 
 #define DRIVER_BITS                                                                   \
@@ -49,7 +49,6 @@ void virtio_fail(struct virtio_device *dev, const struct virtio_queue *queue, co
 		return;
 	dev->status |= VIRTIO_STATUS_NEEDS_RESET;
 	dev->failures++;
-	timer_cancel(dev->timers, &dev->later);
 	log_limited(&dev->rate, LOG_WARN, "%s: queue %u: %s (0x%llx); the device waits for its reset",
 		    dev->pci.name, virtio_queue_index(dev, queue), reason, (unsigned long long)what);
 	interrupt_config(dev);
@@ -237,7 +236,7 @@ static const char *state_of(const struct virtio_device *dev)
 
 void virtio_print(const struct virtio_device *dev, void (*emit)(void *to, const char *line), void *to)
 {
-	char line[160];
+	char line[200];
 
 	snprintf(line, sizeof(line),
 		 "%s: virtio %s, %s; features 0x%llx of 0x%llx; %llu resets, %llu failures, %llu config "
