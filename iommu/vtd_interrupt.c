@@ -146,6 +146,9 @@ bool vtd_remap_interrupt(struct vtd *unit, u16 requester, u64 *address, u32 *dat
 	struct request request = { .address = *address, .data = *data, .requester = requester };
 	enum vtd_reason reason = 0;
 
+	/* Whatever it is, it is no interrupt: no local APIC will take it for one. */
+	if (!vtd_in_interrupt_range((u32)*address))
+		return true;
 	spin_lock(&unit->lock);
 	unit->counters.interrupts++;
 	if (unit->gsts & GCMD_IRE)

@@ -92,6 +92,20 @@ static void x2apic_mode_has_destinations_of_32_bits(void **state)
 	vtd_rig_destroy(&v);
 }
 
+static void what_is_no_interrupt_is_not_made_one(void **state)
+{
+	struct vtd_rig v;
+
+	(void)state;
+	start(&v, 0, 0);
+	set_entry(&v, 3, 0x51 << 16 | 1, 0);
+	assert_true(sent(&v, DEVFN, REQUEST(3) - 0x100000, 0, REQUEST(3) - 0x100000, 0));
+	assert_true(sent(&v, DEVFN, REQUEST(3) + 0x100000, 0, REQUEST(3) + 0x100000, 0));
+	assert_true(sent(&v, DEVFN, 0, 0, 0, 0));
+	assert_int_equal(v.unit.counters.interrupts, 0);
+	vtd_rig_destroy(&v);
+}
+
 static void the_index_is_handle_and_subhandle(void **state)
 {
 	struct vtd_rig v;
@@ -362,6 +376,7 @@ int main(void)
 		cmocka_unit_test(without_remapping_messages_pass_as_they_are),
 		cmocka_unit_test(an_entry_says_what_the_interrupt_is),
 		cmocka_unit_test(x2apic_mode_has_destinations_of_32_bits),
+		cmocka_unit_test(what_is_no_interrupt_is_not_made_one),
 		cmocka_unit_test(the_index_is_handle_and_subhandle),
 		cmocka_unit_test(reserved_bits_of_a_request_are_refused),
 		cmocka_unit_test(entries_that_are_absent_or_not_in_memory_are_refused),
