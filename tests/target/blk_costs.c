@@ -21,13 +21,7 @@
 #define HANDLER	  16 /* in the guest's code */
 
 /* Guest-physical. */
-#define IDT	    0x9000ull
-#define VTD_ROOT    0x600000ull
-#define VTD_CONTEXT 0x601000ull
-#define VTD_TABLES  0x602000ull /* of four levels */
-#define DMA_MEMORY  0x800000ull /* what the device sees from IOVA 0 on: 2 MiB in pages of 4 KiB */
-#define DMA_PAGES   512u
-#define PRESENT	    3ull
+#define IDT 0x9000ull
 
 /* IOVA. */
 #define QUEUE_DESC  0x0000u
@@ -73,30 +67,6 @@ static void put64(u8 *at, u64 value)
 static void set8(struct address_space *memory, u64 address, u8 value)
 {
 	as_write(memory, address, &value, 1);
-}
-
-/* Tables of four levels, one for each requester of bus 0; then translation on. */
-static bool start_vtd(struct rig *rig)
-{
-	struct address_space *memory = &rig->board->pc.memory;
-	u8 *ram = rig->board->ram;
-	u32 status = 0;
-
-	memset(ram + VTD_ROOT, 0, VTD_TABLES + 4 * PAGE_SIZE - VTD_ROOT);
-	put64(ram + VTD_ROOT, VTD_CONTEXT | 1);
-	for (unsigned devfn = 0; devfn < 256; devfn++) {
-		put64(ram + VTD_CONTEXT + 16 * devfn, VTD_TABLES | 1);
-		put64(ram + VTD_CONTEXT + 16 * devfn + 8, 1 << 8 | 2); /* domain 1, 48 bits */
-	}
-	for (unsigned level = 0; level < 3; level++)
-		put64(ram + VTD_TABLES + level * PAGE_SIZE, (VTD_TABLES + (level + 1) * PAGE_SIZE) | PRESENT);
-	for (unsigned page = 0; page < DMA_PAGES; page++)
-		put64(ram + VTD_TABLES + 3 * PAGE_SIZE + 8 * page, (DMA_MEMORY + page * PAGE_SIZE) | PRESENT);
-	as_store_le64(memory, PC_VTD + 0x20, VTD_ROOT);
-	as_store_le32(memory, PC_VTD + 0x18, BIT(30));
-	as_store_le32(memory, PC_VTD + 0x18, BIT(31));
-	as_load_le32(memory, PC_VTD + 0x1c, &status);
-	return EXPECT_EQUAL(status >> 30, 3);
 }
 
 /* Requests for successive blocks of the disk, each with a header, a buffer and a status byte of its own. */
@@ -195,15 +165,15 @@ static bool run(const struct boot *boot, u32 batch, u64 *ticks, u64 *exits_per_1
 	struct vcpu *vcpu = rig.board->pc.vm.vcpu;
 	u8 *ram = rig.board->ram;
 	struct blk_costs_guest *guest = (struct blk_costs_guest *)(ram + SMALL_DATA);
-	rig.dma = ram + DMA_MEMORY;
+	rig.dma = ram + PC_RIG_DMA;
 	for (unsigned i = 0; i < PC_RIG_SCRATCH; i++)
 		rig.board->scratch[i] = (u8)(i ^ i >> 8);
 	put_requests(&rig);
-	bool fine = start_vtd(&rig) && start_disk(&rig);
+	bool fine = pc_rig_start_vtd(rig.board) && start_disk(&rig);
 	*guest = (struct blk_costs_guest){
 		.notify = rig.bar + 0x3000,
-		.avail_idx = DMA_MEMORY + QUEUE_AVAIL + 2,
-		.used_idx = DMA_MEMORY + QUEUE_USED + 2,
+		.avail_idx = PC_RIG_DMA + QUEUE_AVAIL + 2,
+		.used_idx = PC_RIG_DMA + QUEUE_USED + 2,
 		.batch = batch,
 		.rounds = ROUNDS,
 	};
@@ -221,7 +191,6 @@ static bool run(const struct boot *boot, u32 batch, u64 *ticks, u64 *exits_per_1
 	qsort(guest->samples, ROUNDS, sizeof(guest->samples[0]), compare);
 	*ticks = guest->samples[ROUNDS / 2];
 	*exits_per_1000 = vcpu_exits_total(vcpu) * 1000 / (ROUNDS * batch);
-	memset(ram + VTD_ROOT, 0, DMA_MEMORY + DMA_PAGES * PAGE_SIZE - VTD_ROOT);
 	pc_rig_close(rig.board);
 	return fine;
 }

@@ -2,7 +2,9 @@
 #include "tests/target/pc_rig.h"
 
 #include <stdlib.h>
+#include <string.h>
 
+#include "iommu/vtd_internal.h"
 #include "tests/target/selftest.h"
 
 static void ignore_interrupt(void *owner, u8 vector)
@@ -59,4 +61,46 @@ u64 pc_rig_enable(struct pc_rig *rig, u8 devfn)
 {
 	pc_rig_config_set16(rig, devfn, PCI_COMMAND, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
 	return pc_rig_config(rig, devfn, PCI_BAR0) & ~15u;
+}
+
+#define CONTEXT (PC_RIG_VTD + PAGE_SIZE)
+#define TABLES	(PC_RIG_VTD + 2 * PAGE_SIZE)
+#define LEVELS	4
+
+static void put64(u8 *at, u64 value)
+{
+	memcpy(at, &value, sizeof(value));
+}
+
+bool pc_rig_start_vtd(struct pc_rig *rig)
+{
+	struct address_space *memory = &rig->pc.memory;
+	u8 *ram = rig->ram;
+	u32 status = 0;
+
+	memset(ram + PC_RIG_VTD, 0, PC_RIG_DMA + PC_RIG_DMA_SIZE - PC_RIG_VTD);
+	put64(ram + PC_RIG_VTD, CONTEXT | 1);
+	for (unsigned devfn = 0; devfn < 256; devfn++) {
+		put64(ram + CONTEXT + 16 * devfn, TABLES | 1);
+		put64(ram + CONTEXT + 16 * devfn + 8, 1 << 8 | 2); /* domain 1, 48 bits */
+	}
+	for (unsigned level = 0; level < LEVELS - 1; level++)
+		put64(ram + TABLES + level * PAGE_SIZE, (TABLES + (level + 1) * PAGE_SIZE) | 3);
+	for (u64 iova = 0; iova < PC_RIG_DMA_SIZE; iova += PAGE_SIZE)
+		*pc_rig_pte(rig, iova) = (PC_RIG_DMA + iova) | 3;
+	as_store_le64(memory, PC_VTD + RTADDR_REG, PC_RIG_VTD);
+	as_store_le32(memory, PC_VTD + GCMD_REG, GCMD_SRTP);
+	as_store_le32(memory, PC_VTD + GCMD_REG, GCMD_TE);
+	as_load_le32(memory, PC_VTD + GSTS_REG, &status);
+	return EXPECT_EQUAL(status, GCMD_TE | GCMD_SRTP);
+}
+
+u64 *pc_rig_pte(struct pc_rig *rig, u64 iova)
+{
+	return (u64 *)(rig->ram + TABLES + (LEVELS - 1) * PAGE_SIZE) + iova / PAGE_SIZE;
+}
+
+void pc_rig_invalidate(struct pc_rig *rig)
+{
+	as_store_le64(&rig->pc.memory, PC_VTD + IOTLB_REG, BIT(63) | 1ull << 60);
 }

@@ -28,4 +28,16 @@ void pc_rig_config_set16(struct pc_rig *rig, u8 devfn, unsigned offset, u16 valu
 /* Memory decoding and bus mastering on; where the first BAR is. */
 u64 pc_rig_enable(struct pc_rig *rig, u8 devfn);
 
+/*
+ * VT-d translation on: every requester sees the same pages of 4 KiB by tables of four levels, IOVA 0 up to PC_RIG_DMA_SIZE
+ * at PC_RIG_DMA, which are cleared. pc_rig_pte() is a page's entry.
+ */
+#define PC_RIG_VTD	0x600000ull
+#define PC_RIG_DMA	0x800000ull
+#define PC_RIG_DMA_SIZE (2 * MiB)
+bool pc_rig_start_vtd(struct pc_rig *rig);
+u64 *pc_rig_pte(struct pc_rig *rig, u64 iova);
+/* All of the IOTLB, by its register. */
+void pc_rig_invalidate(struct pc_rig *rig);
+
 #endif
