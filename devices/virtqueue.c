@@ -167,6 +167,26 @@ void virtq_push(struct virtq *q, struct virtq_chain *chain, u32 written)
 	q->pushed++;
 }
 
+void virtq_push_all(struct virtq *q, struct virtq_chain *chains, const u32 *written, unsigned count)
+{
+	if (!count || unlikely(!is_taken(q, &chains[0])))
+		return;
+	if (unlikely(!q->port->bus_master)) {
+		virtq_break(q, "a buffer came back without bus mastering", chains[0].id);
+		return;
+	}
+	if (q->packed)
+		virtq_packed_push_all(q, chains, written, count);
+	else
+		virtq_split_push_all(q, chains, written, count);
+	for (unsigned i = 0; i < count; i++) {
+		chains[i].generation = 0;
+		q->taken -= chains[i].slots;
+		q->unsignalled += chains[i].slots;
+		q->pushed++;
+	}
+}
+
 /*
  * ---- what is in them
  * ----------------------------------------------------------------------------------------

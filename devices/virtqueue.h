@@ -126,6 +126,8 @@ enum mem_result virtq_write(struct virtq *q, struct virtq_chain *chain, u64 offs
 			    u64 length);
 /* Gives it back, `written` bytes of it filled. Does nothing for a chain that stands for nothing. */
 void virtq_push(struct virtq *q, struct virtq_chain *chain, u32 written);
+/* The same for several, in this order; a driver that sees the first one sees all. `written`: none beyond its chain. */
+void virtq_push_all(struct virtq *q, struct virtq_chain *chains, const u32 *written, unsigned count);
 
 /* After some pushes: does the driver want to hear of them? Asks once: then they count as told. */
 bool virtq_must_interrupt(struct virtq *q);

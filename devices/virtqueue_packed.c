@@ -133,6 +133,25 @@ void virtq_packed_push(struct virtq *q, const struct virtq_chain *chain, u32 wri
 	step(q, &q->next_used, &q->used_wrap, chain->slots);
 }
 
+/* A driver goes by the first one: it is written last. */
+void virtq_packed_push_all(struct virtq *q, const struct virtq_chain *chains, const u32 *written,
+			   unsigned count)
+{
+	u16 first = q->next_used, end;
+	bool first_wrap = q->used_wrap, end_wrap;
+
+	step(q, &q->next_used, &q->used_wrap, chains[0].slots);
+	for (unsigned i = 1; i < count; i++)
+		virtq_packed_push(q, &chains[i], written[i]);
+	end = q->next_used;
+	end_wrap = q->used_wrap;
+	q->next_used = first;
+	q->used_wrap = first_wrap;
+	virtq_packed_push(q, &chains[0], written[0]);
+	q->next_used = end;
+	q->used_wrap = end_wrap;
+}
+
 bool virtq_packed_interrupt(struct virtq *q, u32 moved)
 {
 	u64 event;

@@ -182,6 +182,8 @@ static inline bool virtq_event_passed(u16 event, u16 now, u32 moved)
 void virtq_split_start(struct virtq *q); /* knows the areas */
 int virtq_split_pop(struct virtq *q, struct virtq_chain *chain);
 void virtq_split_push(struct virtq *q, const struct virtq_chain *chain, u32 written);
+void virtq_split_push_all(struct virtq *q, const struct virtq_chain *chains, const u32 *written,
+			  unsigned count);
 bool virtq_split_interrupt(struct virtq *q, u32 moved);
 bool virtq_split_rearm(struct virtq *q);
 void virtq_split_disarm(struct virtq *q);
@@ -189,6 +191,8 @@ void virtq_split_disarm(struct virtq *q);
 void virtq_packed_start(struct virtq *q);
 int virtq_packed_pop(struct virtq *q, struct virtq_chain *chain);
 void virtq_packed_push(struct virtq *q, const struct virtq_chain *chain, u32 written);
+void virtq_packed_push_all(struct virtq *q, const struct virtq_chain *chains, const u32 *written,
+			   unsigned count);
 bool virtq_packed_interrupt(struct virtq *q, u32 moved);
 bool virtq_packed_rearm(struct virtq *q);
 void virtq_packed_disarm(struct virtq *q);

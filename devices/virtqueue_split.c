@@ -161,6 +161,20 @@ void virtq_split_push(struct virtq *q, const struct virtq_chain *chain, u32 writ
 	virtq_store(q, VIRTQ_DEVICE, INDEX, 2, ++q->next_used);
 }
 
+void virtq_split_push_all(struct virtq *q, const struct virtq_chain *chains, const u32 *written,
+			  unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		u32 at = RING + 8u * ((q->next_used + i) & (q->size - 1u));
+
+		if (!virtq_store(q, VIRTQ_DEVICE, at, 8, (u64)written[i] << 32 | chains[i].id))
+			return;
+	}
+	virtq_store_barrier();
+	q->next_used = (u16)(q->next_used + count);
+	virtq_store(q, VIRTQ_DEVICE, INDEX, 2, q->next_used);
+}
+
 bool virtq_split_interrupt(struct virtq *q, u32 moved)
 {
 	u64 value;
