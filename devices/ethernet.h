@@ -57,6 +57,11 @@ struct ethernet_port {
 	void (*receive)(void *owner, const void *frame, size_t length);
 	void (*ready)(void *owner);
 	void *owner;
+	/*
+	 * Where receive() copies to: ETHERNET_FRAME_MAX bytes. A port that must put a frame together, or change it, does so
+	 * there and hands on this address: then nothing is copied a second time. May be null.
+	 */
+	void *room;
 };
 
 static inline bool ethernet_frame_ok(size_t length)
