@@ -9,6 +9,7 @@
 #include "mm/types.h"
 
 enum virtio_id {
+	VIRTIO_ID_NETWORK = 1,
 	VIRTIO_ID_BLOCK = 2,
 	VIRTIO_ID_CONSOLE = 3,
 	VIRTIO_ID_ENTROPY = 4,
