@@ -6,10 +6,8 @@
 
 int virtq_break(struct virtq *q, const char *reason, u64 at)
 {
-	if (!q->broken) {
-		q->broken = reason;
-		q->broken_at = at;
-	}
+	q->broken = reason;
+	q->broken_at = at;
 	return -EIO;
 }
 
@@ -17,7 +15,6 @@ static void unmap(struct virtq_area *area)
 {
 	/* Not dma_unmap: that a mapping was revoked meanwhile is no fault of the device's. */
 	as_unmap(&area->mapping, 0);
-	area->mapped = 0;
 }
 
 void virtq_unmap(struct virtq *q)

@@ -35,7 +35,7 @@ static_assert(sizeof(struct virtq_split_desc) == 16 && sizeof(struct virtq_packe
 /* How many descriptors of an indirect table are read at once. */
 #define VIRTQ_TABLE_PIECE 16u
 
-/* The queue is broken from now on, if it was not before: -EIO. `reason` is a literal. */
+/* The queue is broken from now on: -EIO. `reason` is a literal. */
 int virtq_break(struct virtq *q, const char *reason, u64 at);
 
 static inline bool virtq_is_live(const struct virtq *q)

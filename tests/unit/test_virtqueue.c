@@ -364,6 +364,13 @@ static void a_buffer_that_is_not_there_is_the_requests_error(void **state)
 	assert_int_equal(rig->chain.failed, 5);
 	assert_text(rig, BUFFERS, "4567");
 	assert_int_equal(rig->faults, 2);
+	/* Alone, and where the last transfer ended. */
+	assert_int_equal(virtq_write(&rig->q, &rig->chain, 8, "x", 1), MEM_ACCESS_ERROR);
+	assert_int_equal(rig->chain.failed, 5);
+	assert_int_equal(virtq_read(&rig->q, &rig->chain, 3, bytes, 1), MEM_OK);
+	assert_int_equal(virtq_read(&rig->q, &rig->chain, 4, bytes, 1), MEM_ACCESS_ERROR);
+	assert_int_equal(rig->chain.failed, 1);
+	assert_int_equal(bytes[0], 0xff);
 	virtq_push(&rig->q, &rig->chain, 8);
 	assert_used(rig, id, 8);
 	assert_null(rig->q.broken);
@@ -578,6 +585,11 @@ static void what_the_device_writes_is_in_the_dirty_log(void **state)
 	go_round(rig);
 	assert_true(region_is_dirty(&rig->ram, 0, rig->page[used / PAGE_SIZE] & ~PAGE_MASK, 1));
 	assert_false(region_is_dirty(&rig->ram, 0, rig->page[DRIVER / PAGE_SIZE] & ~PAGE_MASK, 1));
+	/* One store, and the first one after an invalidation. */
+	region_dirty_snapshot(&rig->ram, 0, 0, VRIG_PAGES * PAGE_SIZE, NULL);
+	iommu_invalidate(&rig->iommu, 0, ~0ull);
+	virtq_disarm(&rig->q);
+	assert_true(region_is_dirty(&rig->ram, 0, rig->page[DEVICE / PAGE_SIZE] & ~PAGE_MASK, 1));
 	region_dirty_stop(&rig->ram, 0);
 }
 
@@ -609,6 +621,31 @@ static void a_ring_that_was_never_there_breaks_the_queue(void **state)
 		}
 		assert_broken(rig, reasons[rig->q.packed][i]);
 		assert_in_range(rig->q.broken_at, LAST, LAST + 0x100);
+	}
+}
+
+/* Each area needs what the device does with it, and no more. */
+static void rings_need_just_their_permissions(void **state)
+{
+	static const unsigned needed[2][3] = { { MEM_READ, MEM_READ, MEM_WRITE },
+					       { MEM_READ_WRITE, MEM_READ, MEM_WRITE } };
+	struct virtq_rig *rig = *state;
+	bool packed = rig->q.packed;
+
+	for (u64 page = 0; page < 3; page++) {
+		for (unsigned given = 0; given < 4; given++) {
+			unsigned need = needed[packed][page];
+
+			start(rig, SIZE, (packed ? VIRTIO_F_RING_PACKED : 0) | VIRTIO_F_EVENT_IDX);
+			rig->page[page] = (rig->page[page] & ~(u64)MEM_READ_WRITE) | given;
+			add(rig, 1, 1);
+			if (virtq_pop(&rig->q, &rig->chain) > 0)
+				virtq_push(&rig->q, &rig->chain, 1);
+			virtq_must_interrupt(&rig->q);
+			virtq_rearm(&rig->q);
+			assert_int_equal(!rig->q.broken, (given & need) == need);
+			rig->page[page] |= MEM_READ_WRITE;
+		}
 	}
 }
 
@@ -650,6 +687,61 @@ static void the_far_end_of_a_ring_breaks_the_queue_too(void **state)
 	}
 }
 
+/* From a different access on each time, until all goes well. */
+static void any_access_to_a_ring_may_be_the_one_that_fails(void **state)
+{
+	struct virtq_rig *rig = *state;
+	bool packed = rig->q.packed;
+
+	for (unsigned event = 0; event < 2; event++) {
+		unsigned broken = 0;
+
+		for (unsigned from = 1;; from++) {
+			/* Over the edges of pages: most of it is not mapped. */
+			virtq_reset(&rig->q);
+			rig->q.size = SIZE;
+			rig->q.desc = 0x1000 - 16;
+			rig->q.driver = 0x11000 - 4;
+			rig->q.device = 0x21000 - 4;
+			driver_init(&rig->driver, SIZE, packed, event, rig->q.desc, rig->q.driver,
+				    rig->q.device);
+			assert_int_equal(virtq_enable(&rig->q, (packed ? VIRTIO_F_RING_PACKED : 0) |
+								       (event ? VIRTIO_F_EVENT_IDX : 0)),
+					 0);
+			add(rig, 1, 1);
+			add(rig, 1, 1);
+			rig->translations = 0;
+			rig->deny_from = from;
+			virtq_disarm(&rig->q);
+			for (unsigned i = 0; i < 2; i++) {
+				if (virtq_pop(&rig->q, &rig->chain) > 0)
+					virtq_push(&rig->q, &rig->chain, 0);
+			}
+			virtq_must_interrupt(&rig->q);
+			virtq_rearm(&rig->q);
+			rig->deny_from = 0;
+			if (!rig->q.broken)
+				break;
+			assert_memory_equal(rig->q.broken, "no access to the ", 17);
+			broken++;
+		}
+		assert_in_range(broken, packed ? 10 : 15, 40);
+	}
+}
+
+static void rearming_finds_that_the_area_has_gone(void **state)
+{
+	struct virtq_rig *rig = *state;
+
+	virtq_disarm(&rig->q);
+	rig->page[DEVICE / PAGE_SIZE] = 0;
+	iommu_invalidate(&rig->iommu, DEVICE, DEVICE + PAGE_MASK);
+	assert_false(virtq_rearm(&rig->q));
+	assert_broken(rig,
+		      rig->q.packed ? "no access to the device's event area" : "no access to the used ring");
+	assert_int_equal(rig->q.broken_at, DEVICE);
+}
+
 /*
  * ---- who is told what
  * ---------------------------------------------------------------------------------------
@@ -688,6 +780,9 @@ static void without_event_index_the_flags_decide(void **state)
 	assert_false(virtq_rearm(&rig->q));
 	add(rig, 1, 0);
 	assert_true(driver_must_notify(&rig->driver));
+	virtq_disarm(&rig->q);
+	add(rig, 1, 0);
+	assert_false(driver_must_notify(&rig->driver));
 }
 
 static void event_index_chooses_the_interrupt(void **state)
@@ -783,6 +878,17 @@ static void an_indirect_table_is_one_buffer(void **state)
 		virtq_push(&rig->q, &rig->chain, 1);
 		assert_used(rig, id, 1);
 	}
+}
+
+static void an_indirect_table_is_read_to_its_end_and_no_further(void **state)
+{
+	struct virtq_rig *rig = *state;
+
+	driver_add(&rig->driver, (struct driver_piece[]){ { BUFFERS, 1 }, { BUFFERS, 2 } }, 1, 1, LAST - 32,
+		   0);
+	assert_int_equal(virtq_pop(&rig->q, &rig->chain), 1);
+	assert_int_equal(rig->chain.writable_length, 2);
+	assert_int_equal(rig->faults, 0);
 }
 
 static void a_small_indirect_table_costs_one_access(void **state)
@@ -1076,6 +1182,18 @@ static void an_available_index_that_is_too_far(void **state)
 	assert_broken(rig, "more is available than the queue has room for");
 }
 
+static void a_packed_descriptor_is_available_by_both_its_bits(void **state)
+{
+	struct virtq_rig *rig = *state;
+	static const u16 flags[] = { 0, F_USED, F_AVAIL | F_USED, F_AVAIL };
+
+	for (unsigned i = 0; i < ARRAY_SIZE(flags); i++) {
+		driver_put_desc(&rig->driver, DESC, 0, BUFFERS, 4, 0, flags[i]);
+		assert_int_equal(virtq_rearm(&rig->q), flags[i] == F_AVAIL);
+		assert_int_equal(virtq_pop(&rig->q, &rig->chain), flags[i] == F_AVAIL);
+	}
+}
+
 static void a_packed_list_longer_than_the_ring(void **state)
 {
 	struct virtq_rig *rig = *state;
@@ -1155,12 +1273,16 @@ int main(void)
 		BOTH(a_ring_may_lie_over_pages_that_are_no_neighbours),
 		BOTH(what_the_device_writes_is_in_the_dirty_log),
 		BOTH(a_ring_that_was_never_there_breaks_the_queue),
+		BOTH(rings_need_just_their_permissions),
 		BOTH(the_far_end_of_a_ring_breaks_the_queue_too),
+		BOTH(any_access_to_a_ring_may_be_the_one_that_fails),
+		BOTH(rearming_finds_that_the_area_has_gone),
 		BOTH(without_event_index_the_flags_decide),
 		EVENTS(event_index_chooses_the_interrupt),
 		EVENTS(event_index_chooses_the_notification),
 		PACKED(packed_event_flags_without_event_index_mean_always),
 		BOTH(an_indirect_table_is_one_buffer),
+		BOTH(an_indirect_table_is_read_to_its_end_and_no_further),
 		BOTH(a_small_indirect_table_costs_one_access),
 		SPLIT(direct_descriptors_may_come_before_an_indirect_one),
 		SPLIT(an_indirect_table_may_be_in_any_order),
@@ -1172,6 +1294,7 @@ int main(void)
 		BOTH(four_gigabytes_are_allowed),
 		SPLIT(a_head_beyond_the_table),
 		SPLIT(an_available_index_that_is_too_far),
+		PACKED(a_packed_descriptor_is_available_by_both_its_bits),
 		PACKED(a_packed_list_longer_than_the_ring),
 		BOTH(a_chain_has_no_more_segments_than_the_device_takes),
 		SPLIT(generations_never_stand_for_nothing),

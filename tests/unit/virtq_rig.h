@@ -31,6 +31,7 @@ struct virtq_rig {
 	u8 *bytes;
 	u64 page[VRIG_PAGES]; /* address in RAM | permission */
 	unsigned translations, faults;
+	unsigned deny_from; /* that translation on nothing is there; 0: never */
 	struct virtq q;
 	struct virtq_chain chain;
 	struct virtq_segment segments[VIRTQ_SIZE_MAX];
@@ -48,6 +49,8 @@ static inline struct iommu_entry vrig_translate(const struct iommu_region *iommu
 
 	(void)access;
 	rig->translations++;
+	if (rig->deny_from && rig->translations >= rig->deny_from)
+		entry = 0;
 	return (struct iommu_entry){ .iova = iova,
 				     .translated = entry & ~PAGE_MASK,
 				     .mask = PAGE_MASK,
