@@ -127,6 +127,7 @@ bool vtd_invalidate_iotlb(struct vtd *unit, unsigned granularity, u16 domain, u6
 
 /* ---- vtd_queue.c: under unit->command ---- */
 void vtd_queue_run(struct vtd *unit);
+bool vtd_queue_stopped(struct vtd *unit); /* by an error that software has not cleared */
 
 /* ---- vtd_fault.c ---- */
 u32 vtd_fault_status(const struct vtd *unit); /* FSTS_REG; under unit->lock */

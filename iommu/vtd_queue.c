@@ -75,13 +75,23 @@ static bool run(struct vtd *unit, u64 low, u64 high)
 	}
 }
 
+bool vtd_queue_stopped(struct vtd *unit)
+{
+	bool stopped;
+
+	spin_lock(&unit->lock);
+	stopped = unit->fsts & FSTS_IQE;
+	spin_unlock(&unit->lock);
+	return stopped;
+}
+
 void vtd_queue_run(struct vtd *unit)
 {
 	u64 base = unit->iqa & ~PAGE_MASK, low, high;
 	u32 size = (u32)PAGE_SIZE << (unit->iqa & IQA_SIZE);
 	bool good = unit->iqt < size;
 
-	if (!(unit->gsts & GCMD_QIE) || unit->fsts & FSTS_IQE)
+	if (!(unit->gsts & GCMD_QIE) || vtd_queue_stopped(unit))
 		return;
 	while (good && unit->iqh != unit->iqt) {
 		good = load(unit, base + unit->iqh, &low) && load(unit, base + unit->iqh + 8, &high) &&

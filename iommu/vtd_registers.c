@@ -182,7 +182,7 @@ static void set_half(struct vtd *unit, u64 *reg, u64 offset, u32 value, u64 writ
 
 static void write_status(struct vtd *unit, u32 value)
 {
-	bool stopped = unit->fsts & FSTS_IQE;
+	bool stopped = vtd_queue_stopped(unit);
 
 	vtd_fault_write_status(unit, value);
 	if (stopped)

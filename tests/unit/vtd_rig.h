@@ -119,15 +119,12 @@ static inline struct vtd_config vtd_rig_config(struct vtd_rig *v)
 
 static inline void put(struct vtd_rig *v, u64 address, u64 value)
 {
-	memcpy(v->memory + address, &value, 8);
+	__atomic_store_n((u64 *)(v->memory + address), value, __ATOMIC_RELAXED);
 }
 
 static inline u64 get(struct vtd_rig *v, u64 address)
 {
-	u64 value;
-
-	memcpy(&value, v->memory + address, 8);
-	return value;
+	return __atomic_load_n((u64 *)(v->memory + address), __ATOMIC_RELAXED);
 }
 
 static inline void write32(struct vtd_rig *v, unsigned offset, u32 value)
