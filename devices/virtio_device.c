@@ -7,8 +7,8 @@
 #define NEEDED (VIRTIO_F_VERSION_1 | VIRTIO_F_ACCESS_PLATFORM)
 #define RINGS  (VIRTIO_F_INDIRECT_DESC | VIRTIO_F_EVENT_IDX | VIRTIO_F_RING_PACKED)
 
-/* What looking for a buffer, and one with so many segments, costs of a share. */
-#define COST_LOOK    256
+/* What a buffer costs of a share, and each of its segments. */
+#define COST_BUFFER  256
 #define COST_SEGMENT 256
 
 #define DRIVER_BITS                                                                   \
@@ -69,13 +69,12 @@ static enum virtio_served serve_some(struct virtio_device *dev, struct virtio_qu
 {
 	enum virtio_served served;
 
-	queue->share -= COST_LOOK;
 	while (queue->share > 0) {
 		if (likely(!queue->busy)) {
 			if (virtq_pop(&queue->q, &queue->chain) <= 0)
 				return VIRTIO_DONE;
 			queue->share -=
-				COST_LOOK + COST_SEGMENT * (queue->chain.readable + queue->chain.writable);
+				COST_BUFFER + COST_SEGMENT * (queue->chain.readable + queue->chain.writable);
 			queue->written = 0;
 			queue->progress = 0;
 			queue->busy = true;

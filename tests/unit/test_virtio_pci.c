@@ -9,7 +9,7 @@
 #define TYPE_F_OWN  BIT(3)
 #define TYPE_CONFIG 6
 
-enum { ECHO = 'e', LATER_TWICE = 'l', WAIT_ONCE = 'w', FAIL = 'f', EXPENSIVE = 'x', AGAIN = 'a' };
+enum { ECHO = 'e', LATER_TWICE = 'l', WAIT_ONCE = 'w', FAIL = 'f', EXPENSIVE = 'x', ALL = 'A', AGAIN = 'a' };
 
 struct fixture {
 	struct virtio_rig rig;
@@ -18,7 +18,7 @@ struct fixture {
 	struct virtq_segment segments[2 * SIZE];
 	u8 config[TYPE_CONFIG];
 	unsigned served, config_writes, resets;
-	bool may_go_on;
+	bool may_go_on, endless;
 };
 
 static struct fixture *fixture_of(struct virtio_device *dev)
@@ -33,6 +33,15 @@ static enum virtio_served serve(struct virtio_device *dev, struct virtio_queue *
 	u64 length = MIN(queue->chain.readable_length, sizeof(bytes));
 
 	f->served++;
+	if (f->endless) {
+		/* Another CPU makes the next one available, empty, while this one is being served. */
+		const struct driver_piece nothing = { VR_DATA, 0 };
+		u32 used;
+
+		driver_get_used(&f->rig.queue[0], &used);
+		driver_add(&f->rig.queue[0], &nothing, 1, 0, 0, 0);
+		return VIRTIO_DONE;
+	}
 	virtq_read(&queue->q, &queue->chain, 0, bytes, length);
 	switch (bytes[0]) {
 	case LATER_TWICE:
@@ -48,6 +57,9 @@ static enum virtio_served serve(struct virtio_device *dev, struct virtio_queue *
 		return VIRTIO_WAIT;
 	case EXPENSIVE:
 		queue->share -= VIRTIO_SHARE / 4;
+		break;
+	case ALL:
+		queue->share = 0;
 		break;
 	case AGAIN:
 		virtio_serve(dev, queue); /* it is being served: nothing happens */
@@ -587,6 +599,31 @@ static void work_is_shared_out(void **state)
 	assert_int_equal(f->queues[0].interrupts, 2);
 }
 
+static void a_share_may_be_used_up_by_one(void **state)
+{
+	struct fixture *f = *state;
+
+	vr_start(&f->rig, 0, 1, 16);
+	add(f, 0, ALL, 0);
+	add(f, 0, ECHO, 1);
+	vr_notify(&f->rig, 0);
+	assert_int_equal(f->served, 1);
+	assert_true(answered(f, 0, 0));
+	vr_pass(&f->rig, VR_TICKS);
+	assert_true(answered(f, 0, 1));
+}
+
+static void even_empty_buffers_come_to_an_end(void **state)
+{
+	struct fixture *f = *state;
+
+	vr_start(&f->rig, 0, 1, 16);
+	f->endless = true;
+	add(f, 0, ECHO, 0);
+	vr_notify(&f->rig, 0);
+	assert_in_range(f->served, 1000, 10000);
+}
+
 static void what_is_not_done_at_once_is_asked_for_again(void **state)
 {
 	struct fixture *f = *state;
@@ -1002,6 +1039,8 @@ int main(void)
 		TEST(only_a_live_queue_is_served),
 		TEST(nothing_moves_without_bus_mastering),
 		TEST(work_is_shared_out),
+		TEST(a_share_may_be_used_up_by_one),
+		TEST(even_empty_buffers_come_to_an_end),
 		TEST(what_is_not_done_at_once_is_asked_for_again),
 		TEST(a_device_may_wait_for_something_else),
 		TEST(without_messages_the_wire_and_the_isr),
