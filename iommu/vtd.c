@@ -80,12 +80,13 @@ static void revoke(struct vtd_gate *gate)
 	iommu_invalidate(&gate->iommu, 0, ~0ull);
 }
 
-static bool in_domain(struct vtd_gate *gate, u16 domain)
+static bool in_domain(struct vtd_gate *gate, u16 domain, u64 *widest)
 {
 	bool is;
 
 	spin_lock(&gate->unit->lock);
 	is = gate->context.present && gate->context.domain == domain;
+	*widest = gate->widest;
 	spin_unlock(&gate->unit->lock);
 	return is;
 }
@@ -111,11 +112,12 @@ void vtd_invalidate_all(struct vtd *unit)
 bool vtd_invalidate_context(struct vtd *unit, unsigned granularity, u16 domain, u16 source, unsigned mask)
 {
 	u16 compared = (u16)~vtd_ignored_functions(mask);
+	u64 widest;
 
 	if (!granularity)
 		return false;
 	for (struct vtd_gate *gate = unit->gates; gate; gate = gate->next) {
-		if (granularity == INVALIDATE_DOMAIN && !in_domain(gate, domain))
+		if (granularity == INVALIDATE_DOMAIN && !in_domain(gate, domain, &widest))
 			continue;
 		/* The domain is not compared: it may be the one that was, or the one that will be. */
 		if (granularity == INVALIDATE_FINE && (gate->requester ^ source) & compared)
@@ -129,9 +131,11 @@ bool vtd_invalidate_context(struct vtd *unit, unsigned granularity, u16 domain, 
 /* Mappings of a domain; large pages that [first, last] touches go as a whole. */
 static void revoke_domain(struct vtd *unit, u16 domain, u64 first, u64 last)
 {
+	u64 widest;
+
 	for (struct vtd_gate *gate = unit->gates; gate; gate = gate->next) {
-		if (in_domain(gate, domain))
-			iommu_invalidate(&gate->iommu, first & ~gate->widest, last | gate->widest);
+		if (in_domain(gate, domain, &widest))
+			iommu_invalidate(&gate->iommu, first & ~widest, last | widest);
 	}
 }
 
