@@ -1,7 +1,7 @@
 # Tests of the memory core that are more than a unit test under ASan: the same programs in other builds, the tools and examples
 # that are made of its library, and its coverage.
 
-MM_TESTS := $(addprefix $(BUILD)/tests/unit/,bulk_mm bulk_iommu tsan_mm_stress region_map) $(BUILD)/example-vmm
+MM_TESTS := $(addprefix $(BUILD)/tests/unit/,bulk_mm bulk_iommu tsan_mm_stress tsan_vtd_stress region_map) $(BUILD)/example-vmm
 
 # ---- The bulk of the differential tests: without sanitizers, millions of operations ------------------------------------------
 $(BUILD)/tests/unit/bulk_%: $(BUILD)/host/tests/unit/test_%_differential.o \
@@ -22,21 +22,21 @@ $(BUILD)/cover/tests/unit/test_mm_rare: private COVER_CC += $(WRAP)
 
 # ---- Readers and a writer under ThreadSanitizer ------------------------------------------------------------------------------
 TSAN_CC = $(CC) -O1 -fsanitize=thread
-TSAN_OBJS = $(addprefix $(BUILD)/tsan/,$(patsubst %.c,%.o,$(wildcard mm/*.c)) tests/unit/test_mm_stress.o tests/unit/host_log.o)
+TSAN_OBJS = $(addprefix $(BUILD)/tsan/,$(patsubst %.c,%.o,$(wildcard mm/*.c iommu/*.c)) tests/unit/host_log.o)
 
 $(BUILD)/tsan/%.o: %.c Makefile tests/mm.mk | setup
 	@mkdir -p $(@D)
 	$(call say,TSAN)
 	$(Q)$(TSAN_CC) $(HOST_CFLAGS) -MMD -MP -c $< -o $@
--include $(TSAN_OBJS:.o=.d)
+-include $(TSAN_OBJS:.o=.d) $(addprefix $(BUILD)/tsan/tests/unit/,test_mm_stress.d test_vtd_stress.d)
 
-$(BUILD)/tests/unit/tsan_mm_stress: $(TSAN_OBJS)
+$(BUILD)/tests/unit/tsan_%: $(BUILD)/tsan/tests/unit/test_%.o $(TSAN_OBJS)
 	@mkdir -p $(@D)
 	$(call say,LD)
 	$(Q)$(TSAN_CC) $^ -lcmocka -lpthread -o $@
 
-tsan: $(BUILD)/tests/unit/tsan_mm_stress ## readers beside a writer under ThreadSanitizer
-	@$<
+tsan: $(addprefix $(BUILD)/tests/unit/,tsan_mm_stress tsan_vtd_stress) ## readers beside a writer, devices beside their driver, under ThreadSanitizer
+	@for test in $^; do $$test || exit 1; done
 
 # ---- The tool that checks and draws the boards' tables -----------------------------------------------------------------------
 BOARDS := $(wildcard boot/board_*.c)
