@@ -143,6 +143,8 @@ void virtq_packed_push_all(struct virtq *q, const struct virtq_chain *chains, co
 	step(q, &q->next_used, &q->used_wrap, chains[0].slots);
 	for (unsigned i = 1; i < count; i++)
 		virtq_packed_push(q, &chains[i], written[i]);
+	if (unlikely(q->broken))
+		return;
 	end = q->next_used;
 	end_wrap = q->used_wrap;
 	q->next_used = first;

@@ -250,6 +250,64 @@ static void several_are_in_flight_and_come_back_in_any_order(void **state)
 	}
 }
 
+static void several_come_back_at_once(void **state)
+{
+	struct virtq_rig *rig = *state;
+	u64 features = rig->q.packed ? VIRTIO_F_RING_PACKED : 0;
+	struct virtq_segment segments[3][3];
+	struct virtq_chain chain[3];
+	u32 written[3];
+	int id[3];
+
+	for (unsigned round = 0; round < 50; round++) {
+		unsigned count = round % 3 + 1;
+
+		for (unsigned i = 0; i < count; i++) {
+			virtq_chain_init(&chain[i], segments[i], 3);
+			id[i] = add(rig, i & 1, (round + i) % 2 + 1);
+			assert_int_equal(virtq_pop(&rig->q, &chain[i]), 1);
+			written[i] = round % 16 + i;
+		}
+		virtq_push_all(&rig->q, chain, written, count);
+		virtq_push_all(&rig->q, chain, written, count); /* stand for nothing by now */
+		virtq_push_all(&rig->q, chain, written, 0);
+		for (unsigned i = 0; i < count; i++)
+			assert_used(rig, id[i], written[i]);
+		assert_used(rig, -1, 0);
+	}
+	assert_int_equal(rig->q.taken, 0);
+	assert_int_equal(rig->q.pushed, rig->q.popped);
+
+	/* All or none, wherever it fails; rings over pages, of which little is mapped. */
+	for (unsigned from = 1;; from++) {
+		virtq_reset(&rig->q);
+		rig->q.size = SIZE;
+		rig->q.desc = 0x1000 - 16;
+		rig->q.driver = 0x11000 - 4;
+		rig->q.device = 0x21000 - 4;
+		driver_init(&rig->driver, SIZE, features, false, rig->q.desc, rig->q.driver, rig->q.device);
+		assert_int_equal(virtq_enable(&rig->q, features), 0);
+		for (unsigned i = 0; i < 3; i++) {
+			add(rig, 0, 1);
+			assert_int_equal(virtq_pop(&rig->q, &chain[i]), 1);
+		}
+		rig->translations = 0;
+		rig->deny_from = from;
+		virtq_push_all(&rig->q, chain, (u32[]){ 1, 1, 1 }, 3);
+		rig->deny_from = 0;
+		if (!rig->q.broken)
+			break;
+		assert_used(rig, -1, 0);
+	}
+	start(rig, SIZE, features);
+	add(rig, 0, 1);
+	assert_int_equal(virtq_pop(&rig->q, &chain[0]), 1);
+	rig->port.bus_master = false;
+	virtq_push_all(&rig->q, chain, written, 1);
+	assert_used(rig, -1, 0);
+	assert_broken(rig, "a buffer came back without bus mastering");
+}
+
 static void a_chain_is_pushed_once(void **state)
 {
 	struct virtq_rig *rig = *state;
@@ -1256,6 +1314,7 @@ int main(void)
 		BOTH(what_is_popped_is_a_copy),
 		BOTH(indices_and_wrap_counters_wrap),
 		BOTH(several_are_in_flight_and_come_back_in_any_order),
+		BOTH(several_come_back_at_once),
 		BOTH(a_chain_is_pushed_once),
 		BOTH(used_length_is_never_more_than_the_buffer),
 		BOTH(empty_elements_are_left_out),
