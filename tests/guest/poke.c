@@ -24,6 +24,7 @@
 
 #include "tests/guest/poke.h"
 #include "tests/guest/vfio.h"
+#include "tests/guest/vtd_user.h"
 
 void fail(const char *format, ...)
 {
@@ -241,8 +242,8 @@ int main(int count, char **argument)
 		vfio_give_back(argument[2]);
 		return 0;
 	}
-	if (!edu_check(name, number) && !vfio_check(name) &&
-	    !virtio_check(name, count > 2 ? argument[2] : NULL) &&
+	if (!edu_check(name, number) && !vfio_check(name) && !vtd_tables_check(name) &&
+	    !vtd_events_check(name) && !virtio_check(name, count > 2 ? argument[2] : NULL) &&
 	    (count < 2 || !disk_check(name, argument + 2)))
 		fail("poke: no check '%s'", name);
 	return 0;
