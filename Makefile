@@ -29,7 +29,7 @@ TARGET_OBJS := $(addprefix $(BUILD)/target/,$(addsuffix .o,$(basename $(TARGET_S
 NEWLIB      := $(BUILD)/newlib
 LWIP        := $(BUILD)/lwip
 # Headers that are made or fetched while building; their rules are in the *.mk of their folder.
-GENERATED   := $(BUILD)/boot/dsdt.hex $(LWIP)/COPYING
+GENERATED   := $(BUILD)/boot/dsdt.hex $(BUILD)/devices/status.hex $(LWIP)/COPYING
 $(GENERATED): | setup
 
 WARNINGS = -Wall -Wextra -Werror

@@ -10,7 +10,8 @@
 struct text_out {
 	char *text;
 	size_t size, used; /* used <= size; no terminator */
-	bool full;	   /* something did not fit */
+	bool full;	   /* something did not fit: nothing more is taken */
+	bool cut;	   /* for its users: something was left out */
 };
 
 void text_bytes(struct text_out *out, const void *bytes, size_t length);
