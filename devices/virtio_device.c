@@ -56,9 +56,8 @@ void virtio_fail(struct virtio_device *dev, const struct virtio_queue *queue, co
 
 /* ---- queues ---- */
 
-static void serve_later(struct virtio_device *dev, struct virtio_queue *queue)
+static void serve_later(struct virtio_device *dev)
 {
-	queue->again = true;
 	if (dev->later.deadline == TIMER_NEVER)
 		timer_arm(dev->timers, &dev->later,
 			  clock_now(dev->clock) + clock_ticks(dev->clock, 1, VIRTIO_PAUSE_HZ));
@@ -108,7 +107,7 @@ void virtio_serve(struct virtio_device *dev, struct virtio_queue *queue)
 	if (served != VIRTIO_DONE)
 		virtq_disarm(&queue->q);
 	if (served == VIRTIO_LATER)
-		serve_later(dev, queue);
+		serve_later(dev);
 	if (virtq_must_interrupt(&queue->q)) {
 		queue->interrupts++;
 		interrupt(dev, queue->q.vector, ISR_QUEUE);
@@ -123,16 +122,13 @@ void virtio_notified(struct virtio_device *dev, u64 number)
 	virtio_serve(dev, &dev->queues[number]);
 }
 
+/* Whichever queue it was: the others do not mind. */
 static void later(void *device)
 {
 	struct virtio_device *dev = device;
 
-	for (unsigned i = 0; i < dev->type->queue_count; i++) {
-		if (!dev->queues[i].again)
-			continue;
-		dev->queues[i].again = false;
+	for (unsigned i = 0; i < dev->type->queue_count; i++)
 		virtio_serve(dev, &dev->queues[i]);
-	}
 }
 
 void virtio_enable_queue(struct virtio_device *dev, struct virtio_queue *queue)
@@ -151,7 +147,6 @@ void virtio_reset(struct virtio_device *dev)
 
 		virtq_reset(&queue->q);
 		queue->busy = false;
-		queue->again = false;
 	}
 	dev->accepted = 0;
 	dev->device_feature_select = 0;

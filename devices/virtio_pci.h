@@ -59,7 +59,6 @@ struct virtio_queue {
 	s64 share;		       /* left */
 	bool busy;		       /* there is a buffer at hand */
 	bool serving;		       /* no second time */
-	bool again;		       /* when the timer expires */
 	u64 notifications, interrupts; /* since virtio_init */
 };
 

@@ -761,6 +761,7 @@ static void a_reset_forgets_everything(void **state)
 	f->resets = 0;
 	vr_set(rig, VR_STATUS, 1, 0);
 	assert_int_equal(f->resets, 1);
+	assert_null(rig->pci->queue.first);
 	assert_int_equal(vr_status(rig), 0);
 	assert_int_equal(f->dev.pci.dma.client.live, 0);
 	vr_pass(rig, 10 * VR_TICKS);
