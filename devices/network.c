@@ -143,7 +143,8 @@ static void port_receive(void *owner, const void *frame, size_t length)
 		net->counters.dropped_reentrant++;
 		return;
 	}
-	memcpy(net->frame, frame, length);
+	if (frame != net->frame)
+		memcpy(net->frame, frame, length);
 	if (memcmp(net->frame, reserved, sizeof(reserved)) == 0 && net->frame[sizeof(reserved)] < 0x10) {
 		net->counters.dropped_reserved++;
 		return;
@@ -286,6 +287,7 @@ void network_attach(struct network *net, enum network_slot slot, struct ethernet
 	port->owner = &net->ports[slot];
 	port->receive = port_receive;
 	port->ready = port_ready;
+	port->room = net->frame;
 	network_call(net, follow_links, net);
 	port_ready(port->owner);
 }
@@ -298,6 +300,7 @@ void network_detach(struct network *net, enum network_slot slot)
 		return;
 	port->receive = NULL;
 	port->ready = NULL;
+	port->room = NULL;
 	port->owner = NULL;
 	net->ports[slot].port = NULL;
 	network_call(net, follow_links, net);
