@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Two functions with BARs, MSI and MSI-X under any sequence of configuration and register accesses. A naive
- * copy of every configuration byte is kept by the masks; the address map is held against the BARs as they
- * read; RAM, and whatever lies outside of the windows, must never be covered.
+ * Two functions with BARs, MSI and MSI-X under any sequence of configuration and register accesses, through the ports
+ * and through ECAM, of every size. A naive copy of every configuration byte is kept by the masks; the address map is
+ * held against the BARs as they read; RAM, and whatever lies outside of the windows, must never be covered. Wires are
+ * what COMMAND and the capabilities make of the devices' wishes; a vector that is raised is sent, or waits for its
+ * mask and no longer.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -13,11 +15,15 @@
 #define WINDOW	    0xc0000000ull
 #define WINDOW_SIZE 0x3ec00000ull
 #define RAM_SIZE    (64 * KiB)
+#define ECAM	    0xb0000000ull
+#define ECAM_SIZE   (2 * MiB) /* two buses, of which one is there */
 #define FUNCTIONS   2
+#define VECTORS	    7 /* of the other function, by MSI-X */
 
 struct board {
 	struct mem_core core;
-	struct region system, ram, pci_memory, pci_io, window, ports, io_window, config_ports, master, big;
+	struct region system, ram, pci_memory, pci_io, window, ports, io_window, config_ports, ecam, master,
+		big;
 	struct address_space memory, io, dma;
 	struct section_cache cache, io_cache;
 	struct pci_host host;
@@ -29,6 +35,8 @@ struct board {
 	struct timer_queue queue;
 	u8 model[FUNCTIONS][PCI_CONFIG_SIZE];
 	bool level[PCI_INTX_WIRES];
+	bool wish[FUNCTIONS];
+	u64 sent;
 };
 
 static const u8 places[FUNCTIONS] = { PCI_DEVFN(4, 0), PCI_DEVFN(4, 1) };
@@ -57,6 +65,7 @@ static void message(void *sink, u64 address, u32 data, u16 requester)
 	struct board *b = sink;
 
 	(void)data;
+	b->sent++;
 	require(address >> 20 == 0xfee);
 	require(requester == places[0] || requester == places[1]);
 	require(b->host.functions[requester]->config[PCI_COMMAND] & PCI_COMMAND_MASTER);
@@ -93,10 +102,12 @@ static void build(struct board *b)
 	region_init_container(&b->ports, "ports", 64 * KiB);
 	region_init_alias(&b->io_window, "io window", 0xf000, &b->pci_io, 0x1000);
 	region_init_mmio(&b->config_ports, "config", 8, &pci_config_ports_ops, &b->host);
+	region_init_mmio(&b->ecam, "ecam", ECAM_SIZE, &pci_ecam_ops, &b->host);
 	region_init_alias(&b->master, "all ram", RAM_SIZE, &b->ram, 0);
 	region_init_mmio(&b->big, "big", 4 * GiB, &big_ops, NULL);
 	region_add(&b->system, 0, &b->ram, 0);
 	region_add(&b->system, WINDOW, &b->window, 0);
+	region_add(&b->system, ECAM, &b->ecam, 0);
 	region_add(&b->ports, 0xcf8, &b->config_ports, 0);
 	region_add(&b->ports, 0x1000, &b->io_window, 0);
 	require(!as_init(&b->memory, &b->core, "memory", &b->system, UNCLAIMED_ONES));
@@ -113,7 +124,7 @@ static void build(struct board *b)
 	pci_function_init(&b->other, "other", &id);
 	pci_add_intx(&b->other, 2);
 	require(pci_add_bar(&b->other, 0, PCI_BAR_MEMORY64, &b->big));
-	require(msix_add(&b->other, 7, 2));
+	require(msix_add(&b->other, VECTORS, 2));
 	require(msi_add(&b->other, 8, true));
 	for (unsigned i = 0; i < FUNCTIONS; i++)
 		require(!pci_add(&b->host, function_of(b, i), places[i], &b->dma));
@@ -165,30 +176,134 @@ static bool is_live(const struct pci_function *function, unsigned offset)
 					offset < function->msi.offset + 24u);
 }
 
-static void config_access(struct board *b, const u8 *data, u32 value)
+static void model_write(struct board *b, unsigned which, unsigned offset, unsigned size, u64 value)
 {
-	unsigned which = data[1] & 1, size = 1u << (data[1] >> 1 & 3) % 3;
-	struct pci_function *function = function_of(b, which);
-	unsigned offset = data[2] & ~(size - 1);
+	const struct pci_function *function = function_of(b, which);
 
-	as_store(&b->io, &b->io_cache, 0xcf8, 4, 0x80000000u | places[which] << 8 | offset);
-	if (data[1] & 0x80) {
-		as_store(&b->io, &b->io_cache, 0xcfc, size, value);
-		for (unsigned i = 0; i < size; i++, value >>= 8) {
-			u8 *byte = &b->model[which][offset + i], w = function->writable[offset + i];
+	for (unsigned i = offset; i < offset + size; i++, value >>= 8) {
+		u8 *byte = &b->model[which][i];
 
-			*byte = (*byte & ~w) | (value & w);
-			*byte &= ~(value & function->clears[offset + i]);
-		}
-	} else {
-		u64 got;
-
-		as_load(&b->io, &b->io_cache, 0xcfc, size, &got);
-		for (unsigned i = 0; i < size; i++, got >>= 8) {
-			if (!is_live(function, offset + i))
-				require((u8)got == b->model[which][offset + i]);
-		}
+		*byte = (*byte & ~function->writable[i]) | (value & function->writable[i]);
+		*byte &= ~(value & function->clears[i]);
 	}
+}
+
+static void model_check(struct board *b, unsigned which, unsigned offset, unsigned size, u64 got)
+{
+	for (unsigned i = offset; i < offset + size; i++, got >>= 8) {
+		if (!is_live(function_of(b, which), i))
+			require((u8)got == b->model[which][i]);
+	}
+}
+
+/* Any place in the dword by either convention: the low bits in the latch, or in the port. */
+static void port_access(struct board *b, const u8 *data, u64 value)
+{
+	unsigned which = data[1] & 1, size = 1u << (data[1] >> 1 & 3) % 3, offset = data[2];
+	unsigned port = 0xcfc + (data[1] & 8 ? offset & 3 : 0);
+	bool inside = (offset & 3) + size <= 4;
+	u64 got;
+
+	as_store(&b->io, &b->io_cache, 0xcf8, 4,
+		 0x80000000u | places[which] << 8 | (data[1] & 8 ? offset & ~3u : offset));
+	/* What goes beyond the ports is two accesses for the bus: of others' ports too. */
+	if (port + size > 0xd00)
+		return;
+	if (data[1] & 0x80) {
+		as_store(&b->io, &b->io_cache, port, size, value);
+		if (inside)
+			model_write(b, which, offset, size, value);
+		return;
+	}
+	as_load(&b->io, &b->io_cache, port, size, &got);
+	if (inside)
+		model_check(b, which, offset, size, got);
+	else
+		require(got == BITS(8 * size - 1, 0));
+}
+
+static void ecam_access(struct board *b, const u8 *data, u64 value)
+{
+	unsigned which = data[1] & 1, size = 1u << (data[1] >> 1 & 3), offset = data[2] & ~(size - 1);
+	/* One of the two functions, or anything. */
+	u64 place = data[1] & 8 ? (u64)places[which] << 12 : value >> 11 & (ECAM_SIZE - 1) & ~PAGE_MASK;
+	u64 at = place + (data[1] & 0x10 ? data[6] << 4 & 0xf00 : 0) + offset, got;
+	struct pci_function *function = place >> 12 < PCI_FUNCTIONS ? b->host.functions[place >> 12] : NULL;
+
+	value |= value << 32;
+	if (data[1] & 0x80)
+		as_store(&b->memory, &b->cache, ECAM + at, size, value);
+	as_load(&b->memory, &b->cache, ECAM + at, size, &got);
+	if (!function || (at & PAGE_MASK) >= PCI_CONFIG_SIZE) {
+		require(got == BITS(8 * size - 1, 0));
+		return;
+	}
+	if (function == &b->host.bridge)
+		return;
+	which = function == &b->other;
+	if (data[1] & 0x80)
+		model_write(b, which, offset, size, value);
+	model_check(b, which, offset, size, got);
+}
+
+static bool enabled_by(const struct pci_function *function, u8 capability, unsigned bit)
+{
+	return capability && pci_read16(function, capability + 2) >> bit & 1;
+}
+
+static bool has_messages(const struct pci_function *function)
+{
+	return enabled_by(function, function->msix.offset, 15) ||
+	       enabled_by(function, function->msi.offset, 0);
+}
+
+/* Wires and waiting vectors, as they must be after anything. */
+static void check_interrupts(struct board *b)
+{
+	const struct pci_function *other = &b->other;
+	bool level[PCI_INTX_WIRES] = { false };
+	u64 masked = 0;
+
+	b->wish[0] = b->edu.interrupts && b->edu.pci.interrupt;
+	for (unsigned i = 0; i < FUNCTIONS; i++) {
+		const struct pci_function *function = function_of(b, i);
+
+		require(function->dma.bus_master == !!(b->model[i][PCI_COMMAND] & PCI_COMMAND_MASTER));
+		require(b->wish[i] == !!(function->config[PCI_STATUS] & PCI_STATUS_INTERRUPT));
+		if (b->wish[i] && !(b->model[i][PCI_COMMAND + 1] << 8 & PCI_COMMAND_INTX_DISABLE) &&
+		    !has_messages(function))
+			level[((places[i] >> 3) + function->config[PCI_INTERRUPT_PIN] - 1) % PCI_INTX_WIRES] =
+				true;
+	}
+	require(!memcmp(level, b->level, sizeof(level)));
+
+	for (unsigned i = 0; i < VECTORS; i++)
+		masked |= (u64)(other->msix.entries[i].control & 1) << i;
+	if (enabled_by(other, other->msix.offset, 15) && !enabled_by(other, other->msix.offset, 14))
+		require(!(other->msix.pending & ~masked));
+	require(!(other->msix.pending >> VECTORS));
+	if (enabled_by(other, other->msi.offset, 0))
+		require(!(pci_read32(other, other->msi.offset + 20) &
+			  ~pci_read32(other, other->msi.offset + 16)));
+}
+
+/* A vector is sent (or dropped for want of bus mastering) once, or waits, or INTx is what is left. */
+static void raise_vector(struct board *b, unsigned vector)
+{
+	struct pci_function *other = &b->other;
+	bool msix = enabled_by(other, other->msix.offset, 15), messages = has_messages(other), waits = false;
+	u64 before = other->messages + other->messages_refused;
+
+	if (msix && vector < VECTORS)
+		waits = enabled_by(other, other->msix.offset, 14) || other->msix.entries[vector].control & 1;
+	else if (!msix && messages && vector < 32)
+		waits = pci_read32(other, other->msi.offset + 16) >> vector & 1;
+	require(pci_interrupt_by_message(other, vector) == messages);
+	require(other->messages + other->messages_refused - before ==
+		(messages && !waits && (!msix || vector < VECTORS)));
+	if (waits)
+		require((msix ? other->msix.pending : pci_read32(other, other->msi.offset + 20)) >> vector &
+			1);
 }
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
@@ -205,8 +320,10 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 		switch (data[0] & 7) {
 		case 0:
 		case 1:
+			port_access(&b, data, value);
+			break;
 		case 2:
-			config_access(&b, data, value);
+			ecam_access(&b, data, value);
 			break;
 		case 3: /* any port around the address latch, any width */
 			if (data[0] & 0x80)
@@ -226,8 +343,9 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 				 data[2] & 1 ? 0x40000 | data[3] << 4 : data[3] | data[4] << 8);
 			break;
 		case 6:
+			b.wish[1] = data[1] & 1;
 			pci_set_interrupt(&b.other, data[1] & 1);
-			pci_interrupt_by_message(&b.other, data[2]);
+			raise_vector(&b, data[1] & 2 ? data[2] : data[2] & 7);
 			break;
 		default:
 			b.now += 10000;
@@ -235,6 +353,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 			break;
 		}
 		check_map(&b);
+		check_interrupts(&b);
 	}
 	demolish(&b);
 	return 0;
