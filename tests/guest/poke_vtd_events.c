@@ -59,7 +59,7 @@ static void expect_done(const char *what, unsigned head, uint32_t value)
 			     get32(vtd.registers, FSTS_REG));
 		usleep(1000);
 	}
-	EXPECT(get32(vtd.registers, FSTS_REG), 0);
+	EXPECT(get32(vtd.registers, FSTS_REG) & 0xff, 0);
 	EXPECT((uint32_t)*entry(STATUS_WORDS, 0), value);
 }
 
