@@ -42,7 +42,7 @@ enum mem_result dma_read(struct dma_port *port, u64 address, void *buffer, u64 l
 		memset(buffer, 0xff, length);
 		return MEM_ACCESS_ERROR;
 	}
-	return account(port, as_read_cached(port->as, &port->cache, address, buffer, length), &port->reads,
+	return account(port, iommu_cache_read(port->as, &port->cache, address, buffer, length), &port->reads,
 		       length);
 }
 
@@ -50,8 +50,8 @@ enum mem_result dma_write(struct dma_port *port, u64 address, const void *buffer
 {
 	if (unlikely(!allowed(port)))
 		return MEM_ACCESS_ERROR;
-	return account(port, as_write_cached(port->as, &port->cache, address, buffer, length), &port->writes,
-		       length);
+	return account(port, iommu_cache_write(port->as, &port->cache, address, buffer, length),
+		       &port->writes, length);
 }
 
 enum mem_result dma_map(struct dma_port *port, u64 address, u64 length, enum mem_access access,

@@ -10,13 +10,14 @@
 #ifndef DEVICES_DMA_H
 #define DEVICES_DMA_H
 
+#include "mm/iommu_cache.h"
 #include "mm/map.h"
 #include "mm/space.h"
 
 struct dma_port {
 	const char *name;	  /* of the device */
 	struct address_space *as; /* NULL: connected to nothing, all is refused */
-	struct section_cache cache;
+	struct iommu_cache cache;
 	struct map_client client;
 	u16 requester;			/* bus 15:8, device 7:3, function 2:0 */
 	bool bus_master;		/* PCI COMMAND bit 2; the PCI function keeps it */

@@ -84,6 +84,7 @@ struct iommu_region {
 	struct iommu_link *links;   /* mappings that an invalidation must revoke */
 	const struct section *hint; /* iommu_target_section */
 	u64 generation;		    /* grows with every invalidation */
+	u64 remembered;		    /* accesses that needed no translation (iommu_cache.h) */
 	u32 lock;		    /* protects `links` */
 	bool fixed;		    /* translations never change: mappings need no link */
 };
