@@ -95,23 +95,28 @@ static void drop(struct iotlb *tlb, struct iotlb_entry *entry)
 
 void iotlb_insert(struct iotlb *tlb, u16 domain, const struct iommu_entry *new)
 {
+	if (!(new->perm &MEM_READ_WRITE) || new->mask < PAGE_MASK)
+		return;
+	/* One answer for an address: smaller or larger pages from before give way. */
+	for (unsigned level = 0; level < LEVELS; level++) {
+		struct iotlb_entry *entry = tlb->live[level] ? find(tlb, domain, new->iova, level) : NULL;
+
+		if (entry)
+			drop(tlb, entry);
+	}
+	iotlb_add(tlb, domain, new);
+}
+
+void iotlb_add(struct iotlb *tlb, u16 domain, const struct iommu_entry *new)
+{
 	unsigned level = LEVELS - 1;
 	struct iotlb_entry *entry = NULL, *set;
 	u64 tag, mask;
 
-	if (!(new->perm &MEM_READ_WRITE) || new->mask < PAGE_MASK)
-		return;
 	while (new->mask < BIT(level_shift[level]) - 1)
 		level--;
-	/* One answer for an address: smaller or larger pages from before give way. */
-	for (unsigned other = 0; other < LEVELS; other++) {
-		entry = tlb->live[other] ? find(tlb, domain, new->iova, other) : NULL;
-		if (entry)
-			drop(tlb, entry);
-	}
 	tag = tag_of(domain, new->iova, level);
 	set = set_of(tlb, tag);
-	entry = NULL;
 	for (unsigned way = 0; way < IOTLB_WAYS && !entry; way++) {
 		if (!set[way].tag)
 			entry = &set[way];

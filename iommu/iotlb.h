@@ -40,6 +40,8 @@ bool iotlb_lookup(struct iotlb *tlb, u16 domain, u64 iova, struct iommu_entry *e
  * there for the page.
  */
 void iotlb_insert(struct iotlb *tlb, u16 domain, const struct iommu_entry *new);
+/* The same, of what was just looked up in vain, with permission and a mask that will do. */
+void iotlb_add(struct iotlb *tlb, u16 domain, const struct iommu_entry *new);
 
 void iotlb_invalidate_all(struct iotlb *tlb);
 void iotlb_invalidate_domain(struct iotlb *tlb, u16 domain);

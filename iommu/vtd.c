@@ -13,6 +13,11 @@
  * ---------------------------------------------------------------------------------------------------
  */
 
+static struct vtd_recent *recent_of(struct vtd_gate *gate, u64 iova)
+{
+	return &gate->recent[iova >> PAGE_SHIFT & (VTD_RECENT - 1)];
+}
+
 static __attribute__((noinline)) struct iommu_entry translate_slow(struct vtd_gate *gate, u64 iova,
 								   enum mem_access access)
 {
@@ -24,35 +29,31 @@ static __attribute__((noinline)) struct iommu_entry translate_slow(struct vtd_ga
 	spin_lock(&unit->lock);
 	entry = vtd_look_up(gate, iova, access);
 	spin_unlock(&unit->lock);
-	if (access == MEM_NONE || !entry.perm)
-		return entry;
-	if (gate->recent_generation != generation) {
-		memset(gate->recent, 0, sizeof(gate->recent));
-		gate->recent_generation = generation;
-	}
-	gate->recent[iova >> PAGE_SHIFT & (VTD_RECENT - 1)] = (struct vtd_recent){
-		.iova = iova & ~entry.mask,
-		.mask = entry.mask,
-		.translated = entry.translated & ~entry.mask,
-		.perm = entry.perm,
-	};
+	if (access != MEM_NONE && entry.perm)
+		*recent_of(gate, iova) = (struct vtd_recent){
+			.iova = iova & ~entry.mask,
+			.mask = entry.mask,
+			.translated = entry.translated & ~entry.mask,
+			.stamp = generation << 2 | entry.perm,
+		};
 	return entry;
 }
 
 static struct iommu_entry vtd_translate(const struct iommu_region *iommu, u64 iova, enum mem_access access)
 {
 	struct vtd_gate *gate = container_of((struct iommu_region *)iommu, struct vtd_gate, iommu);
-	const struct vtd_recent *recent = &gate->recent[iova >> PAGE_SHIFT & (VTD_RECENT - 1)];
+	const struct vtd_recent *recent = recent_of(gate, iova);
+	u64 generation = __atomic_load_n(&iommu->generation, __ATOMIC_ACQUIRE);
 
-	if (unlikely((iova & ~recent->mask) != recent->iova || !access || (recent->perm & access) != access ||
-		     gate->recent_generation != __atomic_load_n(&iommu->generation, __ATOMIC_ACQUIRE)))
+	if (unlikely((iova & ~recent->mask) != recent->iova || !access ||
+		     (recent->stamp & (~3ull | access)) != (generation << 2 | access)))
 		return translate_slow(gate, iova, access);
 	gate->hits++;
 	return (struct iommu_entry){
 		.iova = iova,
 		.translated = recent->translated,
 		.mask = recent->mask,
-		.perm = recent->perm,
+		.perm = recent->stamp & MEM_READ_WRITE,
 	};
 }
 

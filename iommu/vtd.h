@@ -14,6 +14,8 @@
  * Where the specification leaves a choice:
  *  - Commands are complete when the write returns. DMA is synchronous: to drain means that mappings (mm/map.h) made
  *    through the gates concerned have been revoked.
+ *    Devices are taken to run on the CPU that writes the registers: on another CPU an access, not a mapping, that is just
+ *    under way may end a little later.
  *  - Requests to 0xfeexxxxx are not translated: they pass as they are, and the target has no RAM there.
  *  - A walk checks presence (R = W = 0: absent, reason 5 for a write, 6 for a read) and then reserved bits of each entry on
  *    its way down; permissions, which are ANDed, are judged at its end. Reserved: bits above the host address width, 62,
@@ -67,10 +69,9 @@ struct vtd_context {
 	bool quiet; /* FPD: faults are not recorded for the guest */
 };
 
-/* A translation of the gate's own: aligned block, permission. */
+/* A translation of the gate's own: an aligned block; the gate's generation at the time, and in bits 1:0 the permission. */
 struct vtd_recent {
-	u64 iova, mask, translated;
-	u32 perm; /* 0: free */
+	u64 iova, mask, translated, stamp;
 };
 
 /* One requester id. `iommu.region` is what its bus-master space is made of; 2^64 bytes. */
@@ -81,12 +82,8 @@ struct vtd_gate {
 	u16 requester;
 	struct vtd_context context; /* the context cache, under the unit's lock */
 	u64 widest; /* mask of the largest page handed out: page-selective invalidations reach as far */
-	/*
-	 * In front of the IOTLB, without a lock: a device's accesses are made under the device's lock. Valid while
-	 * recent_generation is iommu.generation.
-	 */
+	/* In front of the IOTLB, without a lock: a device's accesses are made under the device's lock. */
 	struct vtd_recent recent[VTD_RECENT];
-	u64 recent_generation;
 	u64 hits; /* found there */
 	u64 faults;
 };
@@ -148,9 +145,9 @@ void vtd_gate_init(struct vtd *unit, struct vtd_gate *gate, const char *name, u1
 void vtd_reset(struct vtd *unit);
 
 /*
- * An interrupt request of a device or the IOAPIC on its way: address 0xfeexxxxx, data as sent. True: *address and *data are
- * what a local APIC takes (bits 31:8 of an x2APIC destination in address bits 63:40). False: blocked, and recorded. Not for
- * the unit's own events.
+ * An interrupt request of a device or the IOAPIC on its way: address 0xfeexxxxx (any other passes as it is), data as sent.
+ * True: *address and *data are what a local APIC takes (bits 31:8 of an x2APIC destination in address bits 63:40). False:
+ * blocked, and recorded. Not for the unit's own events.
  */
 bool vtd_remap_interrupt(struct vtd *unit, u16 requester, u64 *address, u32 *data);
 

@@ -50,7 +50,7 @@ static void print_counters(struct printer *p)
 	u64 hits = tlb->hits;
 
 	for (const struct vtd_gate *gate = p->unit->gates; gate; gate = gate->next)
-		hits += gate->hits;
+		hits += gate->hits + gate->iommu.remembered;
 	PRINT(p, "IOTLB: %llu hits, %llu misses, %llu evictions, %u entries in use", (ull)hits,
 	      (ull)tlb->misses, (ull)tlb->evictions, tlb->live[0] + tlb->live[1] + tlb->live[2]);
 	PRINT(p,

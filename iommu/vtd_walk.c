@@ -109,22 +109,11 @@ static u64 beside_interrupts(u64 address, u64 mask)
 	return MIN(mask, BIT(63 - __builtin_clzll(differs)) - 1);
 }
 
-/* `mask`: of the page. */
-static bool entry_is_reserved(const struct vtd *unit, u64 entry, unsigned level, bool leaf, u64 mask)
-{
-	u64 reserved = (beyond_host(unit) & PAGE_ADDRESS) | PAGE_RESERVED;
-
-	if (level == 4)
-		reserved |= PAGE_LARGE;
-	if (leaf)
-		reserved |= mask & PAGE_ADDRESS;
-	return entry & reserved;
-}
-
 /* The page of `iova`, whole; or why there is none for this access. */
 static struct iommu_entry walk(struct vtd *unit, const struct vtd_context *context, u64 iova,
 			       enum mem_access access)
 {
+	u64 reserved = (beyond_host(unit) & PAGE_ADDRESS) | PAGE_RESERVED;
 	u64 table = context->table, entry, mask;
 	u32 perm = MEM_READ_WRITE;
 	bool leaf;
@@ -139,8 +128,10 @@ static struct iommu_entry walk(struct vtd *unit, const struct vtd_context *conte
 							       : VTD_TABLE_INACCESSIBLE);
 		if (!(entry & MEM_READ_WRITE))
 			return absent(iova, access, mask, not_permitted(access, MEM_NONE));
-		leaf = level == 1 || (level < 4 && entry & PAGE_LARGE);
-		if (unlikely(entry_is_reserved(unit, entry, level, leaf, mask)))
+		leaf = level == 1 || entry & PAGE_LARGE;
+		/* A leaf's address has no bits below its size; at the top of four levels there is none. */
+		if (unlikely(entry & (leaf ? reserved | (mask & PAGE_ADDRESS) : reserved) ||
+			     (leaf && level == 4)))
 			return absent(iova, access, mask, VTD_TABLE_RESERVED);
 		perm &= entry;
 		table = entry & PAGE_ADDRESS;
@@ -152,37 +143,52 @@ static struct iommu_entry walk(struct vtd *unit, const struct vtd_context *conte
 	return (struct iommu_entry){ .iova = iova, .translated = table, .mask = mask, .perm = perm };
 }
 
-/* As much of the page as has nothing to do with interrupts. */
-static struct iommu_entry clear_of_interrupts(struct iommu_entry entry, enum mem_access access)
+/* As much of a page that is there as has nothing to do with interrupts; false: `iova` itself leads there. */
+static bool clear_of_interrupts(struct iommu_entry *entry, u64 iova)
 {
-	u64 address = entry.translated | (entry.iova & entry.mask);
+	u64 address = entry->translated | (iova & entry->mask);
 
 	if (unlikely(vtd_in_interrupt_range(address)))
-		return absent(entry.iova, access, MIN(entry.mask, INTERRUPT_RANGE_MASK), VTD_INTERRUPT_RANGE);
-	entry.mask = beside_interrupts(address, beside_interrupts(entry.iova, entry.mask));
-	entry.translated = address & ~entry.mask;
-	return entry;
+		return false;
+	if (entry->mask > INTERRUPT_RANGE_MASK) {
+		entry->mask = beside_interrupts(address, beside_interrupts(iova, entry->mask));
+		entry->translated = address & ~entry->mask;
+	}
+	return true;
+}
+
+static struct iommu_entry to_interrupts(u64 iova, enum mem_access access, u64 mask)
+{
+	return absent(iova, access, MIN(mask, INTERRUPT_RANGE_MASK), VTD_INTERRUPT_RANGE);
+}
+
+/* What the IOTLB has does not do for the access, or is not there. What leads to interrupts is in error: not remembered. */
+static struct iommu_entry translate_anew(struct vtd_gate *gate, u64 iova, enum mem_access access, bool found)
+{
+	struct iommu_entry page = walk(gate->unit, &gate->context, iova, access);
+	struct iommu_entry whole = page;
+
+	if (!page.perm)
+		return page;
+	if (!clear_of_interrupts(&page, iova))
+		return to_interrupts(iova, access, page.mask);
+	if (found)
+		iotlb_insert(&gate->unit->iotlb, gate->context.domain, &whole);
+	else
+		iotlb_add(&gate->unit->iotlb, gate->context.domain, &whole);
+	gate->widest = MAX(gate->widest, whole.mask);
+	return page;
 }
 
 static struct iommu_entry translate(struct vtd_gate *gate, u64 iova, enum mem_access access)
 {
-	struct vtd *unit = gate->unit;
-	u16 domain = gate->context.domain;
-	struct iommu_entry page, entry;
+	struct iommu_entry page;
+	bool found = iotlb_lookup(&gate->unit->iotlb, gate->context.domain, iova, &page);
 
-	if (iotlb_lookup(&unit->iotlb, domain, iova, &page) && (page.perm & access) == access) {
-		gate->widest = MAX(gate->widest, page.mask);
-		return clear_of_interrupts(page, access);
-	}
-	page = walk(unit, &gate->context, iova, access);
-	if (!page.perm)
-		return page;
-	entry = clear_of_interrupts(page, access);
-	if (entry.perm) {
-		iotlb_insert(&unit->iotlb, domain, &page);
-		gate->widest = MAX(gate->widest, page.mask);
-	}
-	return entry;
+	if (!found || (page.perm & access) != access)
+		return translate_anew(gate, iova, access, found);
+	gate->widest = MAX(gate->widest, page.mask);
+	return clear_of_interrupts(&page, iova) ? page : to_interrupts(iova, access, page.mask);
 }
 
 struct iommu_entry vtd_look_up(struct vtd_gate *gate, u64 iova, enum mem_access access)
@@ -208,5 +214,7 @@ struct iommu_entry vtd_look_up(struct vtd_gate *gate, u64 iova, enum mem_access 
 	if (access)
 		return translate(gate, iova, access);
 	entry = walk(unit, context, iova, access);
-	return entry.perm ? clear_of_interrupts(entry, access) : entry;
+	if (entry.perm && !clear_of_interrupts(&entry, iova))
+		return to_interrupts(iova, access, entry.mask);
+	return entry;
 }
