@@ -283,6 +283,9 @@ static bool keep_walk(struct naive_vtd *vtd, const struct context *context, u64 
 
 	if (walk(vtd, context, iova, MEM_NONE, &found) || !found.permission)
 		return true;
+	/* Nothing but interrupts there: in error. */
+	if (in_interrupt_range(found.address) && found.mask < MiB)
+		return true;
 	memset(&clean, 0, sizeof(clean)); /* padding too: it is compared */
 	clean.domain = found.domain;
 	clean.iova = found.iova;

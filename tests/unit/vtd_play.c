@@ -252,8 +252,9 @@ static void play_init(struct play *play, u64 seed)
 		vtd_gate_init(&play->unit, &gate->gate, "gate", play_requester[i],
 			      i == PLAY_GATES - 1 ? &play->window_space : &play->memory);
 		expect(!as_init(&gate->space, &play->core, "gate", &gate->gate.iommu.region, UNCLAIMED_ONES));
+		dma_port_init(&gate->port, "gate", play_requester[i], &gate->space);
+		gate->port.bus_master = true;
 	}
-	map_client_init(&play->client, "play", NULL, 0, NULL, 0, NULL, NULL, NULL);
 	reset_naive(play);
 	play_fill(play, seed);
 }
@@ -264,7 +265,7 @@ static void play_destroy(struct play *play)
 
 	for (i = 0; i < NAIVE_VTD_MAPPINGS; i++) {
 		if (play->naive.mapping[i].live)
-			as_unmap(&play->mapping[i], 0);
+			dma_unmap(play->mapped_by[i], &play->mapping[i], 0);
 	}
 	for (i = 0; i < PLAY_GATES; i++)
 		as_destroy(&play->gate[i].space);

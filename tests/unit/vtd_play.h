@@ -10,9 +10,9 @@
 #ifndef TESTS_UNIT_VTD_PLAY_H
 #define TESTS_UNIT_VTD_PLAY_H
 
+#include "devices/dma.h"
 #include "iommu/vtd.h"
 #include "iommu/window.h"
-#include "mm/map.h"
 #include "tests/unit/differential.h"
 #include "tests/unit/naive_vtd.h"
 
@@ -42,7 +42,7 @@ struct play_memory {
 struct play_gate {
 	struct vtd_gate gate;
 	struct address_space space;
-	struct section_cache cache;
+	struct dma_port port;
 };
 
 struct play {
@@ -55,8 +55,9 @@ struct play {
 	struct vtd unit;
 	struct iotlb_entry iotlb[IOTLB_SIZE];
 	struct play_gate gate[PLAY_GATES];
-	struct map_client client;
 	struct mem_mapping mapping[NAIVE_VTD_MAPPINGS];
+	struct dma_port *mapped_by[NAIVE_VTD_MAPPINGS];
+	bool mapped_to_write[NAIVE_VTD_MAPPINGS];
 	struct naive_vtd_message message[NAIVE_VTD_MESSAGES];
 	unsigned messages;
 	/* The other one. */

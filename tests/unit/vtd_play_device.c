@@ -203,14 +203,12 @@ static void remember(struct play *play, const struct access *access)
 
 static void perform(struct play *play, struct access *access)
 {
-	struct play_gate *gate = &play->gate[access->gate];
+	struct dma_port *port = &play->gate[access->gate].port;
 
 	if (access->write)
-		access->result = as_write_cached(&gate->space, &gate->cache, access->iova, access->data,
-						 access->length);
+		access->result = dma_write(port, access->iova, access->data, access->length);
 	else
-		access->result = as_read_cached(&gate->space, &gate->cache, access->iova, access->data,
-						access->length);
+		access->result = dma_read(port, access->iova, access->data, access->length);
 }
 
 bool play_dma(struct play *play, const u64 *word)
@@ -300,8 +298,10 @@ bool play_map(struct play *play, const u64 *word)
 		   (unsigned long long)access.iova, (unsigned long long)access.length,
 		   (unsigned long long)answer->address, answer->reason);
 	remember(play, &access);
-	result = as_map(&play->gate[access.gate].space, &play->client, access.iova, access.length,
-			access.write ? MEM_WRITE : MEM_READ, mapping);
+	play->mapped_by[slot] = &play->gate[access.gate].port;
+	play->mapped_to_write[slot] = access.write;
+	result = dma_map(play->mapped_by[slot], access.iova, access.length,
+			 access.write ? MEM_WRITE : MEM_READ, mapping);
 	if (answer->reason || !play_target(play->naive_memory, access.gate, answer->address, access.write)) {
 		naive_vtd_fault(&play->naive, play_requester[access.gate], access.iova,
 				access.write ? MEM_WRITE : MEM_READ, answer);
@@ -329,7 +329,7 @@ bool play_unmap(struct play *play, const u64 *word)
 		return true;
 	valid = mem_map_valid(mapping);
 	play_trace(play, "unmap %u: %s", slot, valid ? "valid" : "revoked");
-	if (valid && mapping->access & MEM_WRITE) {
+	if (valid && play->mapped_to_write[slot]) {
 		const u8 *start = (const u8 *)play->real_memory;
 		size_t at = (size_t)((const u8 *)mapping->host - start);
 
@@ -338,7 +338,8 @@ bool play_unmap(struct play *play, const u64 *word)
 		memset((u8 *)play->naive_memory + at, (int)slot + 1, produced);
 	}
 	naive->live = false;
-	return (as_unmap(mapping, produced) == MEM_OK) == valid || play_differ(play, "unmapping went wrong");
+	return (dma_unmap(play->mapped_by[slot], mapping, produced) == MEM_OK) == valid ||
+	       play_differ(play, "unmapping went wrong");
 }
 
 /*
