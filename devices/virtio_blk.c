@@ -22,8 +22,7 @@ struct blk_range {
 	u32 count, flags;
 };
 static_assert(sizeof(struct blk_range) == 16, "VIRTIO 1.2, 5.2.6");
-#define RANGE_UNMAP	  1u
-#define RANGE_SECTORS_MAX BIT(22) /* 2 GiB */
+#define RANGE_UNMAP 1u
 
 static struct virtio_blk *blk_of(struct virtio_device *dev)
 {
@@ -62,7 +61,7 @@ static u8 start_zeroing(struct virtio_blk *blk, struct virtio_queue *queue, u32 
 		return BLK_IOERR;
 	if (range.flags & (discard ? ~0u : ~RANGE_UNMAP))
 		return BLK_UNSUPP;
-	if (range.count > RANGE_SECTORS_MAX || !take_sectors(blk, range.sector, range.count))
+	if (!take_sectors(blk, range.sector, range.count))
 		return BLK_IOERR;
 	return BLK_OK;
 }
@@ -215,10 +214,10 @@ void virtio_blk_init(struct virtio_blk *blk, const struct virtio_setup *setup,
 			.seg_max = VIRTIO_BLK_QUEUE_SIZE - 2,
 			.blk_size = VIRTIO_BLK_SECTOR,
 			.num_queues = 1,
-			.max_discard_sectors = RANGE_SECTORS_MAX,
+			.max_discard_sectors = ~0u,
 			.max_discard_seg = 1,
 			.discard_sector_alignment = 1,
-			.max_write_zeroes_sectors = RANGE_SECTORS_MAX,
+			.max_write_zeroes_sectors = ~0u,
 			.max_write_zeroes_seg = 1,
 			.write_zeroes_may_unmap = 1,
 		},

@@ -52,7 +52,6 @@ static enum virtio_served receive(struct virtio_console *console, struct virtio_
 
 	if (!kept)
 		return VIRTIO_WAIT;
-	queue->share -= COST_BYTE * (s64)length;
 	/* Input that the driver asked for to a place where nothing is, is lost. */
 	if (virtq_write(&queue->q, &queue->chain, 0, console->input + start, first) == MEM_OK &&
 	    virtq_write(&queue->q, &queue->chain, first, console->input, length - first) == MEM_OK)

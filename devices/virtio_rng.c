@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "devices/virtio_rng.h"
 
-#include <string.h>
-
-/* A hardware source takes its time, and may be empty when asked too often: so many times it is asked again. */
-#define COST_BYTE 64
-#define TRIES	  100u
+/* A hardware source may be empty when it is asked too often: so many times it is asked. */
+#define TRIES 100u
 
 static enum virtio_served serve(struct virtio_device *dev, struct virtio_queue *queue)
 {
@@ -13,7 +10,6 @@ static enum virtio_served serve(struct virtio_device *dev, struct virtio_queue *
 	u32 length = MIN(queue->chain.writable_length, VIRTIO_RNG_BYTES_MAX);
 	u8 bytes[VIRTIO_RNG_BYTES_MAX];
 
-	queue->share -= COST_BYTE * (s64)length;
 	if (!rng->entropy(rng->owner, bytes, length)) {
 		if (++rng->tries < TRIES)
 			return VIRTIO_LATER;
@@ -26,7 +22,6 @@ static enum virtio_served serve(struct virtio_device *dev, struct virtio_queue *
 		queue->written = length;
 		rng->given += length;
 	}
-	memset(bytes, 0, sizeof(bytes));
 	return VIRTIO_DONE;
 }
 

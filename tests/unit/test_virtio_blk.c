@@ -153,10 +153,10 @@ static void identity_and_configuration(void **state)
 	assert_int_equal(vr_get(rig, VR_CONFIG + 0x14, 4), 512);
 	assert_int_equal(vr_get(rig, VR_CONFIG + 0x20, 1), 1);
 	assert_int_equal(vr_get(rig, VR_CONFIG + 0x22, 2), 1);
-	assert_int_equal(vr_get(rig, VR_CONFIG + 0x24, 4), 1u << 22);
+	assert_int_equal(vr_get(rig, VR_CONFIG + 0x24, 4), ~0u);
 	assert_int_equal(vr_get(rig, VR_CONFIG + 0x28, 4), 1);
 	assert_int_equal(vr_get(rig, VR_CONFIG + 0x2c, 4), 1);
-	assert_int_equal(vr_get(rig, VR_CONFIG + 0x30, 4), 1u << 22);
+	assert_int_equal(vr_get(rig, VR_CONFIG + 0x30, 4), ~0u);
 	assert_int_equal(vr_get(rig, VR_CONFIG + 0x34, 4), 1);
 	assert_int_equal(vr_get(rig, VR_CONFIG + 0x38, 1), 1);
 	vr_set(rig, VR_CONFIG, 4, 0);

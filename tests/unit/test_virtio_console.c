@@ -17,6 +17,7 @@ struct fixture {
 	unsigned count, room;
 	u8 typed[1024];
 	unsigned typed_count, typed_next, offers;
+	bool away; /* the user: takes no notice of room */
 };
 
 static unsigned put(void *backend, const u8 *bytes, unsigned length)
@@ -41,7 +42,8 @@ static void rx_room(void *backend)
 	struct fixture *f = backend;
 
 	f->offers++;
-	type_more(f);
+	if (!f->away)
+		type_more(f);
 }
 
 static int set_up(void **state, bool with_rx_room, u64 withheld)
@@ -195,19 +197,20 @@ static void the_guest_cannot_write_for_ever(void **state)
 {
 	struct driver_piece pieces[8];
 	struct fixture *f = *state;
-	unsigned before = 0;
+	unsigned before = 0, turns = 0;
 
 	start(f);
 	for (unsigned i = 0; i < 8; i++)
 		pieces[i] = (struct driver_piece){ DATA, 0x8000 };
 	assert_true(driver_add(&f->rig.queue[TX], pieces, 8, 0, 0, 0) >= 0);
 	vr_notify(&f->rig, TX);
-	while (used(f, TX) < 0) {
+	for (; used(f, TX) < 0; turns++) {
 		assert_in_range(f->count - before, 1, VIRTIO_SHARE / 16);
 		before = f->count;
 		vr_pass(&f->rig, VR_TICKS);
 	}
 	assert_int_equal(f->count, 8 * 0x8000);
+	assert_in_range(turns, 4, 20);
 }
 
 static void what_cannot_be_read_is_not_shown(void **state)
@@ -322,6 +325,47 @@ static void buffers_that_hold_nothing_are_given_back(void **state)
 	assert_int_equal(*ram(f, DATA), 'b');
 }
 
+static void room_is_offered_once(void **state)
+{
+	struct fixture *f = *state;
+
+	start(f);
+	type_pattern(f, 2 * KEPT);
+	f->away = true;
+	post(f, RX, DATA, 10);
+	post(f, RX, DATA, 10);
+	assert_int_equal(f->offers, 1);
+	type_more(f);
+	assert_int_equal(f->typed_next, KEPT + 20);
+	post(f, RX, DATA, 10);
+	assert_int_equal(f->offers, 2);
+}
+
+/* The buffers are found while the user types, not before: nothing may come twice. */
+static void room_is_not_offered_to_who_is_typing(void **state)
+{
+	struct fixture *f = *state;
+
+	start(f);
+	pci_rig_set_config(f->rig.pci, VR_SLOT, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+	for (unsigned i = 0; i < 16; i++)
+		post(f, RX, DATA + i * 256, 256);
+	type_pattern(f, 1000);
+	assert_int_equal(f->typed_next, KEPT);
+	pci_rig_set_config(f->rig.pci, VR_SLOT, PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+	type_more(f);
+	assert_int_equal(f->typed_next, 1000);
+	assert_int_equal(f->offers, 0);
+	for (unsigned i = 0, got = 0; got < 1000; i++) {
+		int length = used(f, RX);
+
+		assert_true(length > 0);
+		assert_memory_equal(ram(f, DATA + i * 256), f->typed + got, length);
+		got += length;
+	}
+	assert_int_equal(used(f, RX), -1);
+}
+
 static void a_reset_lets_input_go(void **state)
 {
 	struct fixture *f = *state;
@@ -394,6 +438,8 @@ int main(void)
 		TEST(what_is_too_much_stays_outside_until_there_is_room),
 		TEST(a_burst_goes_through_at_once_if_the_guest_has_room),
 		TEST(buffers_that_hold_nothing_are_given_back),
+		TEST(room_is_offered_once),
+		TEST(room_is_not_offered_to_who_is_typing),
 		TEST(a_reset_lets_input_go),
 		MUTE(without_anyone_who_wants_to_know_of_room),
 		TEST(the_emergency_write_needs_no_driver),

@@ -782,6 +782,11 @@ static void a_reset_forgets_everything(void **state)
 	assert_int_equal(vr_get(rig, VR_CONFIG_VECTOR, 2), 0xffff);
 	vr_set(rig, VR_DRIVER_FEATURE_SELECT, 4, 1);
 	assert_int_equal(vr_get(rig, VR_DRIVER_FEATURE, 4), 0);
+	vr_set(rig, VR_DEVICE_FEATURE_SELECT, 4, 1);
+	vr_set(rig, VR_STATUS, 1, 0);
+	assert_int_equal(vr_get(rig, VR_DRIVER_FEATURE_SELECT, 4), 0);
+	assert_int_equal(vr_get(rig, VR_DEVICE_FEATURE_SELECT, 4), 0);
+	assert_int_equal(vr_get(rig, VR_QUEUE_SELECT, 2), 0);
 	/* And it works again, other rings and all. */
 	vr_start(rig, 0, 2, 4);
 	add(f, 0, ECHO, 3);
