@@ -8,6 +8,7 @@
 #include <lwip/tcp.h>
 #include <lwip/timeouts.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define HEADER_MAX     512
@@ -24,8 +25,8 @@ int fs_read_custom(struct fs_file *file, char *buffer, int count);
 void fs_close_custom(struct fs_file *file);
 
 struct buffer {
+	u32 header; /* length of the header, at the end of its place in front of the body */
 	bool used;
-	u32 header;	/* length of the header, at the end of its place in front of the body */
 	bool generated; /* the body is the test file */
 	char text[HEADER_MAX + HTTP_BODY_MAX];
 };
@@ -33,8 +34,8 @@ struct buffer {
 /* A POST whose body is on its way. lwIP does not tell of all that end before: those expire. */
 struct post {
 	void *connection; /* null: free */
-	u32 began;
 	size_t length, received;
+	u32 began;
 	char path[32];
 	char body[HTTP_POST_MAX + 1];
 };
@@ -49,43 +50,38 @@ static const char busy[] =
 	"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n"
 	"Retry-After: 1\r\nConnection: close\r\n\r\nbusy\n";
 
+static const struct {
+	enum http_status status;
+	const char *text;
+} statuses[] = {
+	{ HTTP_OK, "OK" },
+	{ HTTP_BAD_REQUEST, "Bad Request" },
+	{ HTTP_UNAUTHORIZED, "Unauthorized" },
+	{ HTTP_FORBIDDEN, "Forbidden" },
+	{ HTTP_NOT_FOUND, "Not Found" },
+	{ HTTP_TOO_LARGE, "Content Too Large" },
+	{ HTTP_NOT_IMPLEMENTED, "Not Implemented" },
+	{ HTTP_UNAVAILABLE, "Service Unavailable" },
+};
+
 static const char *status_text(enum http_status status)
 {
-	switch (status) {
-	case HTTP_OK:
-		return "OK";
-	case HTTP_BAD_REQUEST:
-		return "Bad Request";
-	case HTTP_UNAUTHORIZED:
-		return "Unauthorized";
-	case HTTP_FORBIDDEN:
-		return "Forbidden";
-	case HTTP_TOO_LARGE:
-		return "Content Too Large";
-	case HTTP_NOT_IMPLEMENTED:
-		return "Not Implemented";
-	case HTTP_UNAVAILABLE:
-		return "Service Unavailable";
-	default:
-		return "Not Found";
-	}
+	for (unsigned i = 0; i < ARRAY_SIZE(statuses); i++)
+		if (statuses[i].status == status)
+			return statuses[i].text;
+	return "";
 }
 
 /* ---- answers ---- */
 
-static enum http_status made_of_status(const char *name, struct http_answer *answer)
+/* A name that starts with the number of a status. */
+static enum http_status status_of(const char *name)
 {
-	static const enum http_status all[] = { HTTP_OK,	  HTTP_BAD_REQUEST,    HTTP_UNAUTHORIZED,
-						HTTP_FORBIDDEN,	  HTTP_TOO_LARGE,      HTTP_NOT_FOUND,
-						HTTP_UNAVAILABLE, HTTP_NOT_IMPLEMENTED };
-	char digits[4];
+	unsigned long number = strtoul(name, NULL, 10);
 
-	(void)answer;
-	for (unsigned i = 0; i < ARRAY_SIZE(all); i++) {
-		snprintf(digits, sizeof(digits), "%u", all[i]);
-		if (strncmp(name, digits, 3) == 0)
-			return all[i];
-	}
+	for (unsigned i = 0; i < ARRAY_SIZE(statuses); i++)
+		if (statuses[i].status == number)
+			return statuses[i].status;
 	return HTTP_NOT_FOUND;
 }
 
@@ -95,11 +91,11 @@ static enum http_status make(const char *path, struct http_answer *answer, bool 
 	static const char *const errors[] = { "/400.html", "/404.html", "/501.html" };
 
 	if (strncmp(path, STATUS_PREFIX, 2) == 0)
-		return made_of_status(path + 2, answer);
+		return status_of(path + 2);
 	for (unsigned i = 0; i < ARRAY_SIZE(errors); i++) {
 		if (strcmp(path, errors[i]) == 0) {
 			counters.bad_requests += i != 1;
-			return made_of_status(path + 1, answer);
+			return status_of(path + 1);
 		}
 	}
 	if (site->test_file && strcmp(path, "/test/4m") == 0) {
@@ -118,7 +114,7 @@ static void put_header(struct buffer *buffer, enum http_status status, const str
 		header, sizeof(header),
 		"HTTP/1.1 %u %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nCache-Control: no-store\r\n"
 		"X-Content-Type-Options: nosniff\r\nConnection: close\r\n%s%s\r\n",
-		status, status_text(status), answer->type, length,
+		(unsigned)status, status_text(status), answer->type, length,
 		status == HTTP_UNAUTHORIZED ? "WWW-Authenticate: Bearer\r\n" : "", answer->extra);
 
 	assert(used > 0 && (size_t)used < sizeof(header));
@@ -157,7 +153,7 @@ int fs_open_custom(struct fs_file *file, const char *name)
 		answer.body.used = 0;
 		answer.type = "text/plain; charset=utf-8";
 		answer.extra[0] = '\0';
-		text_format(&answer.body, "%u %s\n", status, status_text(status));
+		text_format(&answer.body, "%u %s\n", (unsigned)status, status_text(status));
 	}
 	length = buffer->generated ? HTTP_TEST_SIZE : answer.body.used;
 	put_header(buffer, status, &answer, length);
@@ -245,7 +241,7 @@ static struct post *find_post(const void *connection)
 
 static void respond(char *uri, u16_t size, enum http_status status)
 {
-	snprintf(uri, size, STATUS_PREFIX "%u", status);
+	snprintf(uri, size, STATUS_PREFIX "%u", (unsigned)status);
 	counters.refused_posts += status != HTTP_OK;
 }
 

@@ -4,7 +4,19 @@
  */
 #include "devices/status.h"
 
-#include <stdarg.h>
+struct label {
+	const char *name, *value;
+};
+
+/* Of one sample; an empty one ends them. */
+#define LABELS(...)                \
+	(const struct label[])     \
+	{                          \
+		__VA_ARGS__,       \
+		{                  \
+			NULL, NULL \
+		}                  \
+	}
 
 static void metric(struct text_out *out, const char *name, const char *type, const char *help)
 {
@@ -16,21 +28,13 @@ static void sample(struct text_out *out, const char *name, u64 value)
 	text_format(out, "sluice_%s %llu\n", name, (unsigned long long)value);
 }
 
-/* With labels: pairs of name and value, then NULL. */
-static void labelled(struct text_out *out, const char *name, u64 value, ...)
+static void labelled(struct text_out *out, const char *name, u64 value, const struct label *labels)
 {
-	const char *label;
-	bool first = true;
-	va_list labels;
-
-	text_format(out, "sluice_%s{", name);
-	va_start(labels, value);
-	while ((label = va_arg(labels, const char *))) {
-		text_format(out, "%s%s=", first ? "" : ",", label);
-		text_quoted(out, va_arg(labels, const char *));
-		first = false;
+	text_format(out, "sluice_%s", name);
+	for (const struct label *label = labels; label->name; label++) {
+		text_format(out, "%c%s=", label == labels ? '{' : ',', label->name);
+		text_quoted(out, label->value);
 	}
-	va_end(labels);
 	text_format(out, "} %llu\n", (unsigned long long)value);
 }
 
@@ -49,12 +53,12 @@ static void put_exits(const struct status_guest *guest, struct text_out *out)
 	metric(out, "exits_total", "counter", "VM exits by reason.");
 	for (unsigned i = 0; guest->exits(guest->board, i, &exit); i++)
 		if (exit.exits)
-			labelled(out, "exits_total", exit.exits, "reason", exit.name, NULL);
+			labelled(out, "exits_total", exit.exits, LABELS({ "reason", exit.name }));
 	metric(out, "exit_ticks_total", "counter",
 	       "TSC ticks spent in the hypervisor, by reason of the exit.");
 	for (unsigned i = 0; guest->exits(guest->board, i, &exit); i++)
 		if (exit.exits)
-			labelled(out, "exit_ticks_total", exit.ticks, "reason", exit.name, NULL);
+			labelled(out, "exit_ticks_total", exit.ticks, LABELS({ "reason", exit.name }));
 }
 
 static void put_pages(const struct status_guest *guest, struct text_out *out)
@@ -67,7 +71,7 @@ static void put_pages(const struct status_guest *guest, struct text_out *out)
 	guest->pages(guest->board, leaves);
 	metric(out, "guest_pages", "gauge", "Pages that map the guest's memory, by size.");
 	for (unsigned level = 1; level < ARRAY_SIZE(sizes); level++)
-		labelled(out, "guest_pages", leaves[level], "size", sizes[level], NULL);
+		labelled(out, "guest_pages", leaves[level], LABELS({ "size", sizes[level] }));
 }
 
 static void put_vtd(const struct vtd *vtd, struct text_out *out)
@@ -84,7 +88,8 @@ static void put_vtd(const struct vtd *vtd, struct text_out *out)
 	metric(out, "dma_translated_total", "counter",
 	       "Translations that a device's gate remembered by itself.");
 	for (const struct vtd_gate *gate = vtd->gates; gate; gate = gate->next)
-		labelled(out, "dma_translated_total", gate->hits, "device", gate->iommu.region.name, NULL);
+		labelled(out, "dma_translated_total", gate->hits,
+			 LABELS({ "device", gate->iommu.region.name }));
 }
 
 static void put_devices(const struct status_guest *guest, struct text_out *out)
@@ -110,8 +115,8 @@ static void put_devices(const struct status_guest *guest, struct text_out *out)
 				char queue[] = { (char)('0' + q % 10), '\0' };
 				const u8 *at = (const u8 *)&list[i]->queues[q] + counts[c].offset;
 
-				labelled(out, counts[c].name, *(const u64 *)(const void *)at, "device",
-					 list[i]->pci.name, "queue", queue, NULL);
+				labelled(out, counts[c].name, *(const u64 *)(const void *)at,
+					 LABELS({ "device", list[i]->pci.name }, { "queue", queue }));
 			}
 		}
 	}
@@ -147,9 +152,9 @@ static void put_network(const struct network *net, struct text_out *out)
 			const u8 *at = port ? (const u8 *)&port->counters + counts[c].offset : NULL;
 
 			if (at)
-				labelled(out, counts[c].name, *(const u64 *)(const void *)at, "port",
-					 port->name, "direction", counts[c].direction,
-					 counts[c].reason ? "reason" : NULL, counts[c].reason, NULL);
+				labelled(out, counts[c].name, *(const u64 *)(const void *)at,
+					 LABELS({ "port", port->name }, { "direction", counts[c].direction },
+						{ counts[c].reason ? "reason" : NULL, counts[c].reason }));
 		}
 	}
 }
