@@ -126,7 +126,7 @@ static void build(void)
 static void demolish(void)
 {
 	virtq_reset(&b.q);
-	require(!b.port.client.live);
+	require(!b.iommu.links);
 	as_destroy(&b.dma);
 	as_destroy(&b.window_space);
 	as_destroy(&b.memory);

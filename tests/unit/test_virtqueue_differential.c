@@ -146,22 +146,18 @@ static void receive(struct play *p)
 	}
 }
 
-/* Looks again after it has asked for an interrupt, as a driver must. */
 static void handle_interrupt(struct play *p)
 {
+	struct virtq_driver *d = &p->rig->driver;
 	unsigned outstanding = 0;
 
 	p->interrupted = false;
-	driver_want_none(&p->rig->driver);
+	driver_want_none(d);
 	receive(p);
 	for (unsigned i = 0; i < DRIVER_IDS; i++)
-		outstanding += p->requests[i].live ? (p->rig->driver.packed ? p->rig->driver.descs_of[i] : 1) : 0;
-	/* The interrupt after several may be asked for while so many are outstanding; but all must come then. */
-	driver_want_interrupt(&p->rig->driver, outstanding && !p->rig->driver.packed ? dice(p, outstanding) : 0);
-	receive(p);
-	if (outstanding)
-		driver_want_interrupt(&p->rig->driver, 0);
-	receive(p);
+		outstanding += !p->requests[i].live ? 0 : d->packed ? d->descs_of[i] : 1;
+	/* After some of what is still out: it must come, for all of it will. */
+	driver_want_interrupt(d, outstanding ? dice(p, outstanding) : 0);
 }
 
 /*

@@ -105,7 +105,7 @@ static inline struct virtq_rig *vrig_new(void)
 static inline void vrig_free(struct virtq_rig *rig)
 {
 	virtq_reset(&rig->q);
-	assert_int_equal(rig->port.client.live, 0);
+	assert_null(rig->iommu.links); /* nothing is mapped any more */
 	as_destroy(&rig->dma);
 	as_destroy(&rig->window_space);
 	as_destroy(&rig->memory);
