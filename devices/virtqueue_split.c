@@ -54,25 +54,28 @@ static int available(struct virtq *q)
 	return ready;
 }
 
-static inline int get_desc(struct virtq *q, u16 index, struct virtq_split_desc *desc)
+/* False: the queue is broken. */
+static inline bool get_desc(struct virtq *q, u16 index, struct virtq_split_desc *desc)
 {
 	u32 offset = 16u * index;
 	const u8 *host = virtq_host(&q->area[VIRTQ_DESC], offset, 16);
 	u64 rest;
 
-	if (unlikely(index >= q->size))
-		return virtq_break(q, "a descriptor beyond the table", index);
+	if (unlikely(index >= q->size)) {
+		virtq_break(q, "a descriptor beyond the table", index);
+		return false;
+	}
 	if (likely(host)) {
 		desc->addr = virtq_host_load(host, 8);
 		rest = virtq_host_load(host + 8, 8);
 	} else if (!virtq_load_slow(q, VIRTQ_DESC, offset, 8, &desc->addr) ||
 		   !virtq_load_slow(q, VIRTQ_DESC, offset + 8, 8, &rest)) {
-		return -EIO;
+		return false;
 	}
 	desc->len = (u32)rest;
 	desc->flags = (u16)(rest >> 32);
 	desc->next = (u16)(rest >> 48);
-	return 0;
+	return true;
 }
 
 /* The table is read in pieces, from a descriptor that is needed on: Linux's are in order, and one piece does. */
@@ -112,10 +115,10 @@ static inline int add_chain(struct virtq *q, struct virtq_gather *gather, u16 he
 	/* More than the table has: some are there twice. */
 	for (u32 left = q->size; left; left--) {
 		struct virtq_split_desc desc;
-		int result = get_desc(q, index, &desc);
+		int result;
 
-		if (unlikely(result))
-			return result;
+		if (unlikely(!get_desc(q, index, &desc)))
+			return -EIO;
 		if (desc.flags & VIRTQ_DESC_F_INDIRECT) {
 			if (unlikely(desc.flags & VIRTQ_DESC_F_NEXT))
 				return virtq_break(q, "an indirect descriptor that goes on", index);
