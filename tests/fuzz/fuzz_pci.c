@@ -306,6 +306,39 @@ static void raise_vector(struct board *b, unsigned vector)
 			1);
 }
 
+/* What a driver writes, so that masks and vectors are used at all. */
+static void driver_step(struct board *b, const u8 *data)
+{
+	const struct pci_function *other = &b->other;
+	u8 msi = other->msi.offset, msix = other->msix.offset;
+	const struct {
+		unsigned offset, size;
+		u32 value;
+	} steps[] = {
+		{ PCI_COMMAND, 2,
+		  data[2] & 1	? 0x6
+		  : data[2] & 2 ? 0x406
+				: 0x4 },
+		{ PCI_BAR0 + 8, 4, 0xd0000000 },
+		{ msix + 2u, 2, data[2] << 14 },
+		{ msi + 2u, 2, data[2] & 0x71 },
+		{ msi + 16u, 4, data[2] },
+		{ msi + 4u, 4, 0xfee00000 },
+	};
+	unsigned i = data[1] >> 1 & 7;
+
+	if (i < ARRAY_SIZE(steps)) {
+		as_store(&b->memory, &b->cache, ECAM + ((u64)places[1] << 12) + steps[i].offset,
+			 steps[i].size, steps[i].value);
+		model_write(b, 1, steps[i].offset, steps[i].size, steps[i].value);
+	} else {
+		as_store(&b->memory, &b->cache, pci_bar_address(other, 2) + data[2] % VECTORS * 16, 4,
+			 0xfee01000);
+		as_store(&b->memory, &b->cache, pci_bar_address(other, 2) + data[2] % VECTORS * 16 + 12, 4,
+			 data[2] >> 7);
+	}
+}
+
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
@@ -343,11 +376,19 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 				 data[2] & 1 ? 0x40000 | data[3] << 4 : data[3] | data[4] << 8);
 			break;
 		case 6:
+			if (data[1] & 4) { /* an error that the function reports, for the guest to clear */
+				b.other.config[PCI_STATUS + 1] |= data[2] & b.other.clears[PCI_STATUS + 1];
+				b.model[1][PCI_STATUS + 1] |= data[2] & b.other.clears[PCI_STATUS + 1];
+			}
 			b.wish[1] = data[1] & 1;
 			pci_set_interrupt(&b.other, data[1] & 1);
 			raise_vector(&b, data[1] & 2 ? data[2] : data[2] & 7);
 			break;
 		default:
+			if (data[1] & 1) {
+				driver_step(&b, data);
+				break;
+			}
 			b.now += 10000;
 			timer_queue_run(&b.queue, b.now);
 			break;
