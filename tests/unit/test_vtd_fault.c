@@ -277,6 +277,10 @@ static void a_context_entry_can_keep_its_faults_from_the_guest(void **state)
 	assert_int_equal(v.unit.counters.faults_lost, 7);
 	/* The hypervisor's log has them all. */
 	assert_int_equal(v.log.total, 7);
+	/* As it was when it was cached. */
+	set_context(&v, DEVFN, L4 | 1, DOMAIN << 8 | 2);
+	write_denied(&v, 0);
+	assert_int_equal(read32(&v, R_FSTS), 0);
 	/* 0xb is not for it to suppress, nor what is before it. */
 	set_context(&v, OTHER, L4 | 0x13, DOMAIN << 8 | 2);
 	assert_int_equal(as_write(&v.other_dma, 0, "x", 1), MEM_ACCESS_ERROR);

@@ -570,6 +570,11 @@ static void mappings_do_not_outlive_a_change_of_root_or_mode(void **state)
 	(void)state;
 	start(&v);
 	hold(&v, &holder);
+	/* Nothing changes, or nothing that concerns them. */
+	write32(&v, R_GCMD, QIE | TE);
+	write32(&v, R_GCMD, QIE | TE | IRE | SIRTP);
+	assert_int_equal(let_go(&holder), 7);
+	hold(&v, &holder);
 	write32(&v, R_GCMD, QIE | TE | SRTP);
 	assert_int_equal(let_go(&holder), 0);
 	hold(&v, &holder);

@@ -469,6 +469,8 @@ static void a_reset_leaves_nothing_of_the_guest(void **state)
 	assert_false(vtd_remap_interrupt(&v.unit, DEVFN, &address, &data));
 	submit(&v, 0xf, 0);
 	assert_int_equal(read32(&v, R_FSTS), 0x12);
+	write64(&v, R_CCMD, 1ull << 61 | 0x1234);
+	write64(&v, R_IOTLB, 1ull << 60 | 0x1234ull << 32);
 	vtd_reset(&v.unit);
 	for (unsigned offset = R_GCMD; offset < VTD_REGISTERS_SIZE; offset += 4)
 		assert_int_equal(read32(&v, offset), offset == R_FECTL || offset == R_IECTL ? 0x80000000 : 0);
