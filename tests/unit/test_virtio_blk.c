@@ -535,6 +535,31 @@ static void a_long_request_is_done_in_pieces(void **state)
 	assert_true(disk_untouched(f));
 }
 
+static void many_requests_share_a_turn(void **state)
+{
+	struct fixture *f = *state;
+	u64 moved = 0;
+
+	start(f);
+	put_header(f, IN, 1);
+	for (unsigned i = 0; i < 6; i++) {
+		struct driver_piece pieces[18] = { { HEADER, 16 } };
+
+		for (unsigned j = 1; j <= 16; j++)
+			pieces[j] = (struct driver_piece){ DATA, DATA_SIZE };
+		pieces[17] = (struct driver_piece){ STATUS, 1 };
+		add(f, pieces, 1, 17);
+	}
+	vr_notify(&f->rig, 0);
+	for (unsigned turns = 0; turns < 3; turns++) {
+		assert_in_range(f->blk.bytes_read - moved, VIRTIO_SHARE / 2, VIRTIO_SHARE + 512);
+		moved = f->blk.bytes_read;
+		assert_in_range(moved, 1, 6 * 16 * DATA_SIZE - 1);
+		vr_pass(&f->rig, VR_TICKS);
+	}
+	assert_int_equal(f->blk.bytes_read, 6 * 16 * DATA_SIZE);
+}
+
 /* What was read of a request when it came is what counts. */
 static void a_request_cannot_be_changed_while_it_is_done(void **state)
 {
@@ -594,6 +619,7 @@ int main(void)
 		TEST(ranges_are_checked),
 		cmocka_unit_test_setup_teardown(a_readonly_disk_is_never_written, setup_readonly, teardown),
 		TEST(a_long_request_is_done_in_pieces),
+		TEST(many_requests_share_a_turn),
 		TEST(a_request_cannot_be_changed_while_it_is_done),
 		TEST(a_reset_ends_a_long_request),
 	};
