@@ -339,7 +339,10 @@ static void tcp_input(struct station *station, const u8 *tcp, size_t length)
 		return;
 	}
 	if (get32(tcp + 4) == client->next_receive && (data || flags & FIN)) {
-		client->received = realloc(client->received, client->length + data + 1);
+		if (client->length + data + 1 > client->room) {
+			client->room = 2 * (client->length + data + 1);
+			client->received = realloc(client->received, client->room);
+		}
 		memcpy(client->received + client->length, tcp + header, data);
 		client->length += data;
 		client->received[client->length] = '\0';

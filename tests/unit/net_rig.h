@@ -29,7 +29,7 @@ struct client {
 	bool asked;   /* a test's */
 	bool silent;  /* acknowledges nothing */
 	u8 *received; /* malloc()ed, grows */
-	size_t length;
+	size_t length, room;
 };
 
 struct station {
