@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HEADER_MAX     512
+#define HEADER_MAX     640
 #define POSTS	       4
 #define TOKEN_MAX      128
 #define WATCH_MS       1000

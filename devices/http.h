@@ -36,7 +36,7 @@ enum http_status {
 struct http_answer {
 	struct text_out body;
 	const char *type;
-	char extra[96];
+	char extra[256];
 };
 
 struct http_site {
