@@ -308,6 +308,38 @@ static void the_slow_are_cut_off(void **state)
 	assert_int_equal(status_of("GET / HTTP/1.1\r\n\r\n"), 200);
 }
 
+/* Requests that never end, in many pieces, until lwIP has no buffer left: guest and wire do not notice. */
+static void without_lwips_memory_the_bridge_goes_on(void **state)
+{
+	struct client *clients[30];
+	u8 frame[60] = { 0 };
+	u64 frames;
+
+	(void)state;
+	net_rig_run(60000);
+	memcpy(frame, rig.wire.mac, ETHERNET_MAC);
+	memcpy(frame + ETHERNET_MAC, rig.guest.mac, ETHERNET_MAC);
+	for (unsigned i = 0; i < 30; i++)
+		clients[i] = client_connect(&rig.guest, 65535);
+	net_rig_run(20);
+	for (unsigned piece = 0; piece < 7; piece++) {
+		for (unsigned i = 0; i < 30; i++)
+			client_send(&rig.guest, clients[i], "xxxxxxxx", 8);
+		net_rig_run(20);
+	}
+	assert_true(rig.net.counters.dropped_no_memory > 0);
+	frames = rig.wire.frames;
+	for (unsigned i = 0; i < 100; i++)
+		station_queue(&rig.guest, frame, sizeof(frame));
+	net_rig_run(100);
+	assert_int_equal(rig.wire.frames, frames + 100);
+	net_rig_run(30000);
+	for (unsigned i = 0; i < 30; i++)
+		client_forget(clients[i]);
+	assert_int_equal(status_of("GET / HTTP/1.1\r\n\r\n"), 200);
+	assert_false(rig.net.failed);
+}
+
 /* Connections that are opened and left: their place is given to others. */
 static void a_flood_of_connections_passes(void **state)
 {
@@ -338,6 +370,7 @@ int main(void)
 		cmocka_unit_test(posts_that_never_end_are_forgotten),
 		cmocka_unit_test(a_hundred_at_once_are_all_answered_or_closed),
 		cmocka_unit_test(the_slow_are_cut_off),
+		cmocka_unit_test(without_lwips_memory_the_bridge_goes_on),
 		cmocka_unit_test(a_flood_of_connections_passes),
 	};
 

@@ -158,6 +158,39 @@ static void a_slice_ends_in_time_when_frames_are_dear(void **state)
 	assert_int_equal(rig.guest.queue_first, rig.guest.queue_end);
 }
 
+static void costs_something(struct station *station, const u8 *frame, size_t length)
+{
+	(void)station, (void)frame, (void)length;
+	rig.now += 3000;
+}
+
+/* Both sides send as much as they can, for a second. */
+static void a_flood_leaves_two_thirds_of_the_time(void **state)
+{
+	u64 begin = rig.now, busy = 0, frames = rig.net.counters.frames;
+
+	(void)state;
+	rig.wire.tap = rig.guest.tap = costs_something;
+	while (rig.now - begin < NET_RIG_HZ) {
+		while (rig.guest.queue_end - rig.guest.queue_first < 100) {
+			frame_to(&rig.guest, rig.wire.mac, 60);
+			frame_to(&rig.wire, rig.guest.mac, 60);
+			frame_to(&rig.wire, own_mac, 60);
+		}
+		rig.now = MAX(rig.now, network_next(&rig.net));
+		u64 slice = rig.now;
+		network_slice(&rig.net);
+		busy += rig.now - slice;
+		/* Not longer than it may, but for what was begun. */
+		assert_true(rig.now - slice < NET_RIG_HZ / NETWORK_SLICE_HZ + 50000);
+	}
+	rig.wire.tap = rig.guest.tap = NULL;
+	assert_true(busy * 100 < (rig.now - begin) * 35);
+	assert_true(busy * 100 > (rig.now - begin) * 25);
+	assert_true(rig.net.counters.frames - frames > 10000);
+	net_rig_run(100);
+}
+
 static void a_port_without_ready_is_polled_within_2_ms(void **state)
 {
 	u64 frames;
@@ -281,6 +314,7 @@ int main(void)
 		cmocka_unit_test(frames_of_wrong_length_and_reserved_addresses_are_dropped_and_counted),
 		cmocka_unit_test(a_slice_is_bounded_and_followed_by_a_rest),
 		cmocka_unit_test(a_slice_ends_in_time_when_frames_are_dear),
+		cmocka_unit_test(a_flood_leaves_two_thirds_of_the_time),
 		cmocka_unit_test(a_port_without_ready_is_polled_within_2_ms),
 		cmocka_unit_test(ready_calls_for_a_slice_at_once),
 		cmocka_unit_test(ports_come_and_go),
