@@ -350,14 +350,15 @@ static bool step(struct play *play, const u64 *word)
 bool vtd_play(u64 seed, const struct operation *operations, unsigned count, bool trace, char *why,
 	      size_t why_size)
 {
-	struct play *play = calloc(1, sizeof(*play));
+	/* One after the other; each apart, so that a reach beyond its end is found. */
+	static struct play machine, *play = &machine;
+	static struct play_memory real_memory, naive_memory;
 	bool ok = true;
 	unsigned i;
 
-	expect(play != NULL);
-	play->real_memory = aligned_alloc(4096, sizeof(*play->real_memory));
-	play->naive_memory = aligned_alloc(4096, sizeof(*play->naive_memory));
-	expect(play->real_memory && play->naive_memory);
+	memset(play, 0, sizeof(*play));
+	play->real_memory = &real_memory;
+	play->naive_memory = &naive_memory;
 	play->why = why;
 	play->why_size = why_size;
 	play_init(play, seed);
@@ -369,8 +370,5 @@ bool vtd_play(u64 seed, const struct operation *operations, unsigned count, bool
 		mem_quiescent(&play->core);
 	}
 	play_destroy(play);
-	free(play->real_memory);
-	free(play->naive_memory);
-	free(play);
 	return ok;
 }

@@ -46,7 +46,7 @@ struct play_gate {
 };
 
 struct play {
-	struct play_memory *real_memory, *naive_memory; /* apart: a reach beyond the end is found */
+	struct play_memory *real_memory, *naive_memory;
 	/* The unit of iommu/ and the machine around it. */
 	struct mem_core core;
 	struct region root, low, high;

@@ -229,7 +229,9 @@ bool play_dma(struct play *play, const u64 *word)
 		   (unsigned long long)access.page[0].answer[0].address, access.page[0].answer[0].reason);
 	/* What is cached is what the tables say at the time: before a write that changes them. */
 	remember(play, &access);
-	if (!access.page[0].answer[0].reason && access.page[0].answer[0].address != access.iova) {
+	/* Also what leads to interrupts: its entry may be mended. */
+	if (access.page[0].answer[0].reason == 0xe ||
+	    (!access.page[0].answer[0].reason && access.page[0].answer[0].address != access.iova)) {
 		unsigned n = (unsigned)(word[3] % PLAY_RECENT);
 
 		n = MIN(n, play->recents);

@@ -271,6 +271,12 @@ bool play_change(struct play *play, const u64 *word)
 	case 3:
 		entry ^= BIT(play_take(&choice, 64));
 		break;
+	case 4:
+		if (level == 1) {
+			entry = 0xfee00000 | MEM_READ_WRITE;
+			break;
+		}
+		/* fall through */
 	default:
 		if (level == 1 || entry & BIT(7))
 			entry = (level == 1 ? play_data_page(&choice) : BIT(7) | large_page(level, &choice)) |
@@ -297,16 +303,15 @@ void play_fill(struct play *play, u64 seed)
 {
 	u64 state = seed, i, j;
 
-	for (i = 0; i < sizeof(*play->real_memory); i += 8) {
+	memset(play->real_memory, 0, sizeof(*play->real_memory));
+	for (i = PAGE_STATUS * PAGE_SIZE; i < sizeof(*play->real_memory); i += 8) {
 		u64 bytes = differential_random(&state);
-		u64 at = i < sizeof(play->real_memory->low)
-				 ? i
-				 : HIGH_BASE + (i - sizeof(play->real_memory->low));
 
-		if (at < play_page(PAGE_STATUS)) /* the queue: descriptors that do nothing */
-			bytes = at / PAGE_SIZE - PAGE_QUEUE < 2 && !(at & 8) ? 5 : 0;
-		play_poke(play, at, &bytes, 8);
+		memcpy((u8 *)play->real_memory + i, &bytes, 8);
 	}
+	for (i = 0; i < 2 * PAGE_SIZE; i += 16) /* the queue: descriptors that do nothing */
+		play->real_memory->low[PAGE_QUEUE * PAGE_SIZE + i] = 5;
+	memcpy(play->naive_memory, play->real_memory, sizeof(*play->naive_memory));
 	for (i = 0; i < 8; i++) {
 		for (j = 0; j < ARRAY_SIZE(entry_index); j++) {
 			u64 word = differential_random(&state);
