@@ -114,10 +114,10 @@ static u32 fill(struct virtio_net *net, struct virtq *q, struct virtq_chain *cha
 	const struct virtio_net_hdr header = { .num_buffers = buffers };
 	u32 size = (u32)MIN(chain->writable_length, HDR_BYTES + net->length - from);
 	u32 of_header = from < HDR_BYTES ? (u32)MIN(HDR_BYTES - from, size) : 0;
+	const u8 *rest = size > of_header ? net->frame + (from + of_header - HDR_BYTES) : NULL;
 
-	if (virtq_write(q, chain, 0, (const u8 *)&header + from, of_header) != MEM_OK ||
-	    virtq_write(q, chain, of_header, net->frame + (from + of_header - HDR_BYTES), size - of_header) !=
-		    MEM_OK)
+	if (virtq_write(q, chain, 0, (const u8 *)&header + (of_header ? from : 0), of_header) != MEM_OK ||
+	    virtq_write(q, chain, of_header, rest, size - of_header) != MEM_OK)
 		return 0;
 	return size;
 }

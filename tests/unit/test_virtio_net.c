@@ -572,7 +572,7 @@ static void test_the_driver_is_not_asked_to_notify_of_each_buffer(void **state)
 
 static void test_mergeable_buffers_take_a_frame_together(void **state)
 {
-	static const u32 sizes[] = { 12, 13, 96, 100, 512, 763, 1525 };
+	static const u32 sizes[] = { 5, 12, 13, 96, 100, 512, 763, 1525 };
 	struct fixture *f = *state;
 
 	FOR_EACH_VARIANT(f, VIRTIO_NET_F_MRG_RXBUF)
