@@ -49,7 +49,9 @@ static void command_mtree(struct monitor *monitor, const char *argument)
 static void command_iommu(struct monitor *monitor, const char *argument)
 {
 	(void)argument;
-	dma_table_print(pc_dma_windows, PC_SLOTS, monitor_say_line, NULL);
+	for (unsigned slot = 0; slot < PC_SLOTS; slot++)
+		if (monitor->pc->dma[slot].behind.view)
+			dma_table_print(&pc_dma_windows[slot], 1, monitor_say_line, NULL);
 	if (monitor->pc->has_vtd)
 		vtd_print(&monitor->pc->vtd, MAPPING_LINES, monitor_say_line, NULL);
 	fault_log_print(&monitor->pc->faults, monitor_say_line, NULL);

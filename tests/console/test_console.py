@@ -188,7 +188,13 @@ ANSWERS = [
                r"com1", r"address space: dma"]),
     ("mtree -f", [r"0000000000000000-000000000009ffff ram: ram.low @0", r"rom: firmware",
                   r"00000000c0000000-00000000c00fffff mmio: edu", r"00000000000003f8-00000000000003ff mmio: com1"]),
-    ("iommu", [r"edu 00:04.0", r"window 'low memory' 0x100000-0xfffffff", r"0 faults"]),
+    ("iommu", [r"edu 00:04.0", r"window 'low memory' 0x100000-0xfffffff", r"translation on", r"interrupt remapping on.*x2APIC",
+               r"disk 00:01.0: domain \d+, 48 bits", r"\n  0x[0-9a-f]+-0xffffffff -> 0x[0-9a-f]+-0x[0-9a-f]+ read and write",
+               r"IOTLB: \d+ hits, \d+ misses", r"\n0 faults"]),
+    ("devices", [r"disk: virtio block, in use; .*\n  queue 0: split of \d+: \d+ notifications, [1-9]\d* requests",
+                 r"console: virtio console", r"rng: virtio entropy"]),
+    ("console", [r"com1 \(shown\)\n  hvc0"]),
+    ("console nowhere", [r"'nowhere': no such line"]),
     ("ept", [r"\d+ tables; pages of 1 GiB \d+, 2 MiB [1-9]\d*, 4 KiB \d+"]),
     ("exits", [r"CPUID +\d+ exits", r"I/O port +\d+ exits", r"HLT +\d+ exits", r"total +\d+ exits"]),
     ("history", [r"(rip [0-9a-f]{16}  .* qualification [0-9a-f]+\n.*){8}"]),
@@ -241,6 +247,20 @@ def linux(run):
     run.type(b"echo ba\"\"ck\r")
     run.expect(rb"back\r\n", "the guest after an empty line")
     check(True, "an empty line goes back to the guest")
+    run.expect(SHELL)
+
+    # The shell of the second console: what it said while nobody looked comes first; what is typed goes there.
+    run.open_prompt()
+    run.type(b"console hvc0\r")
+    run.expect(SHELL, "what the second console had said")
+    run.type(b"tty; echo he\"\"ard\r")
+    answer = run.expect(rb"(/dev/hvc0|\?\?)\r\nheard\r\n", "the second console's answer")
+    check(answer[1] == b"/dev/hvc0", "the terminal turns to the guest's virtio console, which answers", answer[0])
+    run.open_prompt()
+    run.type(b"console com1\r\r")
+    run.type(b"echo ba\"\"ck again\r")
+    run.expect(rb"back again\r\n", "the shell on the first one")
+    check(True, "and back")
     run.expect(SHELL)
 
     # By a process and by the kernel, which drops what its UART does not take in 10 ms.
@@ -436,7 +456,8 @@ def main():
     if "doomed" in parts:
         guarded(doomed, "a guest that dies", *guest)
     if "linux" in parts:
-        guarded(linux, "a shell", "--kernel", kernel, "--initrd", f"{BUILD}/initrd", "--mem", "192", "--cmdline",
+        guarded(linux, "a shell", "--kernel", kernel, "--initrd", f"{BUILD}/initrd", "--guest-disk", f"{BUILD}/root", "--mem",
+                "192", "--cmdline",
                 "console=ttyS0 quiet cryptomgr.notests mitigations=off")
     print(f"1..{number}")
     sys.exit(failed > 0)
