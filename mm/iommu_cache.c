@@ -20,11 +20,14 @@ static u8 *look_up(const struct address_space *as, struct iommu_cache *cache, u6
 	if (unlikely(section->region != as->root || section->last - iova < PAGE_MASK))
 		return NULL;
 	for (unsigned step = 0; !section_is_direct(section, access); step++) {
-		struct iommu_region *iommu = region_to_iommu(section->region);
+		struct iommu_region *iommu;
 		struct iommu_entry entry;
 
 		if (section->kind != SECTION_IOMMU || section->flags & SECTION_READONLY ||
-		    (step && !iommu->fixed) || step == IOMMU_CHAIN_MAX)
+		    step == IOMMU_CHAIN_MAX)
+			return NULL;
+		iommu = region_to_iommu(section->region);
+		if (step && !iommu->fixed)
 			return NULL;
 		at = section_offset(section, at);
 		entry = iommu->ops->translate(iommu, at, access);
