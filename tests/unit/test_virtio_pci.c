@@ -382,6 +382,8 @@ static void features_are_fixed_once_they_are_taken(void **state)
 	vr_set(rig, VR_DRIVER_FEATURE_SELECT, 4, 2);
 	vr_set(rig, VR_DRIVER_FEATURE, 4, 0xffffffff);
 	assert_int_equal(vr_get(rig, VR_DRIVER_FEATURE, 4), 0);
+	assert_int_equal(vr_get(rig, VR_DRIVER_FEATURE_SELECT, 4), 2);
+	assert_int_equal(f->dev.accepted, 0);
 	vr_set(rig, VR_DEVICE_FEATURE_SELECT, 4, 2);
 	assert_int_equal(vr_get(rig, VR_DEVICE_FEATURE, 4), 0);
 	assert_true(vr_negotiate(rig, VR_NEEDED | TYPE_F_OWN));
@@ -953,11 +955,13 @@ static void the_window_keeps_to_the_same_bounds(void **state)
 		u8 bar;
 		u32 offset, length;
 	} bad[] = {
-		{ 1, 0, 4 },	  { 0xff, 0, 4 },	{ 0, 0, 0 }, { 0, 0, 3 },
-		{ 0, 0, 8 },	  { 0, 0, 0xffffffff }, { 0, 2, 4 }, { 0, 0x4000, 4 },
-		{ 0, 0x4000, 1 }, { 0, 0xfffffffc, 4 }, { 0, 1, 2 }, { 0, 0x80000000, 1 },
+		{ 0, VR_CONFIG, 3 }, { 1, VR_CONFIG, 4 },  { 1, 0, 4 },	     { 0xff, 0, 4 },
+		{ 0, 0, 0 },	     { 0, 0, 3 },	   { 0, 0, 8 },	     { 0, 0, 0xffffffff },
+		{ 0, 2, 4 },	     { 0, 0x4000, 4 },	   { 0, 0x4000, 1 }, { 0, 0xfffffffc, 4 },
+		{ 0, 1, 2 },	     { 0, 0x80000000, 1 },
 	};
 
+	memset(f->config, 0x11, sizeof(f->config));
 	vr_start(&f->rig, 0, 1, 8);
 	for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
 		u8 data = aim(f, bad[i].bar, bad[i].offset, bad[i].length);
@@ -968,6 +972,7 @@ static void the_window_keeps_to_the_same_bounds(void **state)
 	assert_int_equal(vr_status(&f->rig), 0xf);
 	assert_int_equal(vr_get(&f->rig, VR_DEVICE_FEATURE_SELECT, 4), 0);
 	assert_int_equal(window_get(f, VR_DEVICE_FEATURE, 4), 0x30000008);
+	assert_int_equal(window_get(f, VR_CONFIG, 4), 0x11111111);
 	/* Its other fields are read-only. */
 	pci_rig_set_config(f->rig.pci, VR_SLOT, window_of(f), 4, 0);
 	assert_int_equal(config32(f, window_of(f)) & 0xffff00ff, 0x05140009);
