@@ -75,8 +75,18 @@ static void what_is_on_is_shown_with_its_tables(void **state)
 		     "interrupt remapping on, table 0xa000 of 256 entries, x2APIC, compatible format too\n");
 	assert_shows(shown, "invalidation queue on, 0x10000 head 0x10 tail 0x10\n");
 	assert_shows(shown, "1 waits, 0 bad\n");
+	submit(&v, CONTEXT_GLOBAL, 0);
+	submit(&v, IOTLB_GLOBAL, 0);
+	submit(&v, IOTLB_OF_PAGES(DOMAIN), 0);
+	submit(&v, 0x4, 0);
+	assert_shows(print(&v, 10, &text),
+		     "invalidations: 1 of contexts, 2 of translations, 1 of interrupts; 1 waits, 0 bad\n");
 	submit(&v, 0xf, 0);
-	assert_shows(print(&v, 10, &text), "tail 0x20, stopped by an error at its head\n");
+	assert_shows(print(&v, 10, &text), "tail 0x60, stopped by an error at its head\n");
+	assert_shows(text.text, "1 waits, 1 bad\n");
+	/* Off again: what the tables say does not matter. */
+	write32(&v, R_GCMD, 0);
+	assert_shows(print(&v, 10, &text), "edu 00:04.0: not translated; 0 faults\nIOTLB");
 	vtd_rig_destroy(&v);
 }
 
