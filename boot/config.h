@@ -17,6 +17,7 @@
 #define CONFIG_CMDLINE_MAX  2048
 #define CONFIG_LIST_MAX	    256
 #define CONFIG_MODULES_MAX  8
+#define CONFIG_TOKEN_MAX    65
 
 /* What to do when a guest, or the hypervisor, has come to an end. */
 enum config_action {
@@ -32,6 +33,13 @@ enum config_feature { CONFIG_OFF, CONFIG_AUTO };
 struct config_module {
 	char path[CONFIG_PATH_MAX];
 	char argument[CONFIG_ARGUMENT_MAX]; /* what follows the path; "": nothing */
+};
+
+/* Sluice's own place in the network. Numbers as in text: 10.0.2.15 is 0x0a00020f. */
+struct config_address {
+	enum { CONFIG_ADDRESS_NONE, CONFIG_ADDRESS_DHCP, CONFIG_ADDRESS_STATIC } kind;
+	u32 address, gateway; /* static; gateway 0: none */
+	u8 prefix;
 };
 
 /* About 7 KiB: not for a small stack. Paths are as the firmware takes them: '\' between names, "" = not given. */
@@ -62,6 +70,10 @@ struct config {
 	bool edu;		   /* the edu PCI device is on the bus */
 	bool disk_readonly;
 	bool virtio_console, virtio_rng;
+	bool net; /* the guest's network card, the bridge, the web server */
+	struct config_address address;
+	char http_token[CONFIG_TOKEN_MAX]; /* "": nothing can be done by HTTP, only seen */
+	bool http_test_file;
 	bool virtio_packed; /* virtio devices offer packed rings */
 
 	enum config_action on_guest_poweroff, on_guest_reset, on_guest_fault, on_panic;

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define CONFIG_TOKEN_MIN 16
+
 static bool config_is_blank(char c)
 {
 	return c == ' ' || c == '\t';
@@ -195,6 +197,80 @@ bool config_take_escape(const struct config_key *key, struct config *config, con
 	return true;
 }
 
+/* A number of at most `max` at *text, which moves on; false: there is none. */
+static bool config_decimal(const char **text, unsigned max, unsigned *value)
+{
+	const char *at = *text;
+
+	for (*value = 0; *at >= '0' && *at <= '9'; at++) {
+		*value = *value * 10 + (unsigned)(*at - '0');
+		if (*value > max)
+			return false;
+	}
+	if (at == *text)
+		return false;
+	*text = at;
+	return true;
+}
+
+static bool config_ipv4(const char **text, u32 *address)
+{
+	*address = 0;
+	for (unsigned i = 0; i < 4; i++) {
+		unsigned byte;
+
+		if ((i && *(*text)++ != '.') || !config_decimal(text, 255, &byte))
+			return false;
+		*address = *address << 8 | byte;
+	}
+	return true;
+}
+
+/* A host of its net, and not of the loopback's, nor multicast: ADDRESS/PREFIX [GATEWAY]. */
+static bool config_static_address(const char *value, struct config_address *address)
+{
+	unsigned prefix;
+	u32 host;
+
+	address->kind = CONFIG_ADDRESS_STATIC;
+	if (!config_ipv4(&value, &address->address) || *value++ != '/' ||
+	    !config_decimal(&value, 30, &prefix) || prefix < 8)
+		return false;
+	address->prefix = (u8)prefix;
+	host = BITS(31 - prefix, 0);
+	while (config_is_blank(*value))
+		value++;
+	if (*value &&
+	    (!config_ipv4(&value, &address->gateway) || ((address->gateway ^ address->address) & ~host) ||
+	     address->gateway == address->address))
+		return false;
+	return *value == '\0' && (address->address & host) && (address->address & host) != host &&
+	       address->address >> 24 && address->address >> 24 != 127 && address->address >> 24 < 224;
+}
+
+bool config_take_address(const struct config_key *key, struct config *config, const char *value)
+{
+	struct config_address address = { .kind = CONFIG_ADDRESS_NONE };
+
+	if (strcmp(value, "dhcp") == 0)
+		address.kind = CONFIG_ADDRESS_DHCP;
+	else if (strcmp(value, "none") != 0 && !config_static_address(value, &address))
+		return false;
+	memcpy(config_field(key, config), &address, sizeof(address));
+	return true;
+}
+
+/* What a header line can carry (RFC 6750, 2.1), and nobody guesses. */
+bool config_take_token(const struct config_key *key, struct config *config, const char *value)
+{
+	const size_t length = strlen(value);
+
+	return length >= CONFIG_TOKEN_MIN &&
+	       strspn(value, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~+/=") ==
+		       length &&
+	       config_take_text(key, config, value);
+}
+
 /* 16M, not 16777216, if it comes out even. */
 static void config_print_size(char *text, size_t room, u64 value)
 {
@@ -255,6 +331,12 @@ void config_describe(const struct config_key *key, char text[CONFIG_EXPECTED_MAX
 			 "a path of ASCII characters, then an argument, each at most %d bytes; at most %d "
 			 "modules",
 			 CONFIG_PATH_MAX - 2, CONFIG_MODULES_MAX);
+	else if (key->take == config_take_address)
+		snprintf(text, CONFIG_EXPECTED_MAX,
+			 "dhcp, none, or ADDRESS/PREFIX [GATEWAY] like 10.0.2.15/24 10.0.2.2");
+	else if (key->take == config_take_token)
+		snprintf(text, CONFIG_EXPECTED_MAX, "%d to %d letters, digits and -._~+/=", CONFIG_TOKEN_MIN,
+			 CONFIG_TOKEN_MAX - 1);
 	else if (key->take == config_take_path)
 		snprintf(text, CONFIG_EXPECTED_MAX,
 			 "the path of a file on the EFI system partition, at most %d ASCII characters",

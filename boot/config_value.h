@@ -33,6 +33,8 @@ bool config_take_number(const struct config_key *key, struct config *config, con
 bool config_take_list(const struct config_key *key, struct config *config, const char *value);
 bool config_take_word(const struct config_key *key, struct config *config, const char *value);
 bool config_take_escape(const struct config_key *key, struct config *config, const char *value);
+bool config_take_address(const struct config_key *key, struct config *config, const char *value);
+bool config_take_token(const struct config_key *key, struct config *config, const char *value);
 
 #define CONFIG_EXPECTED_MAX 160
 

@@ -73,6 +73,10 @@ static void test_defaults_are_those_of_the_manual(void **state)
 	assert_true(config.virtio_console);
 	assert_true(config.virtio_rng);
 	assert_false(config.virtio_packed);
+	assert_true(config.net);
+	assert_int_equal(config.address.kind, CONFIG_ADDRESS_DHCP);
+	assert_string_equal(config.http_token, "");
+	assert_false(config.http_test_file);
 	assert_int_equal(config.on_guest_poweroff, CONFIG_POWEROFF);
 	assert_int_equal(config.on_guest_reset, CONFIG_RESTART);
 	assert_int_equal(config.on_guest_fault, CONFIG_STOP);
@@ -104,7 +108,7 @@ static void test_every_key_is_in_the_manual_with_its_default(void **state)
 		}
 		assert_true(strlen(help.text) > 5);
 	}
-	assert_int_equal(count, 27);
+	assert_int_equal(count, 31);
 }
 
 static void test_every_key_is_read(void **state)
@@ -134,6 +138,10 @@ static void test_every_key_is_read(void **state)
 			  "virtio-console = off\n"
 			  "virtio-rng = off\n"
 			  "virtio-packed = on\n"
+			  "net = off\n"
+			  "address = 10.0.2.20/24  10.0.2.2\n"
+			  "http-token = 0123456789abcdef\n"
+			  "http-test-file = on\n"
 			  "on-guest-poweroff = stop\n"
 			  "on-guest-reset = poweroff\n"
 			  "on-guest-fault = reset\n"
@@ -165,10 +173,61 @@ static void test_every_key_is_read(void **state)
 	assert_false(config.virtio_console);
 	assert_false(config.virtio_rng);
 	assert_true(config.virtio_packed);
+	assert_false(config.net);
+	assert_int_equal(config.address.kind, CONFIG_ADDRESS_STATIC);
+	assert_int_equal(config.address.address, 0x0a000214);
+	assert_int_equal(config.address.gateway, 0x0a000202);
+	assert_int_equal(config.address.prefix, 24);
+	assert_string_equal(config.http_token, "0123456789abcdef");
+	assert_true(config.http_test_file);
 	assert_int_equal(config.on_guest_poweroff, CONFIG_STOP);
 	assert_int_equal(config.on_guest_reset, CONFIG_POWEROFF);
 	assert_int_equal(config.on_guest_fault, CONFIG_RESET);
 	assert_int_equal(config.on_panic, CONFIG_POWEROFF);
+}
+
+static void test_an_address_is_one_of_a_host(void **state)
+{
+	static const char *const wrong[] = { "10.0.2.0/24",
+					     "10.0.2.255/24",
+					     "10.0.2.15",
+					     "10.0.2.15/31",
+					     "10.0.2.15/7",
+					     "10.0.2.256/24",
+					     "10.0.2/24",
+					     "127.0.0.1/8",
+					     "224.0.0.1/8",
+					     "10.0.2.15/24 10.0.3.2",
+					     "10.0.2.15/24 10.0.2.15",
+					     "10.0.2.15/24 x",
+					     "0.0.0.1/8",
+					     "10.0.2.15/24 10.0.2.2 y",
+					     "static" };
+	char line[64], message[256];
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(wrong); i++) {
+		snprintf(line, sizeof(line), "address = %s", wrong[i]);
+		snprintf(message, sizeof(message),
+			 "f:2: found \"address = %s\", expected dhcp, none, or ADDRESS/PREFIX [GATEWAY] like "
+			 "10.0.2.15/24 10.0.2.2",
+			 wrong[i]);
+		assert_refused(line, message);
+	}
+	assert_true(parse_key("address = none"));
+	assert_int_equal(config.address.kind, CONFIG_ADDRESS_NONE);
+	assert_true(parse_key("address = 192.168.0.1/30"));
+	assert_int_equal(config.address.gateway, 0);
+}
+
+static void test_a_token_is_long_and_fits_into_a_header(void **state)
+{
+	(void)state;
+	assert_refused(
+		"http-token = 0123456789abcde",
+		"f:2: found \"http-token = 0123456789abcde\", expected 16 to 64 letters, digits and -._~+/=");
+	assert_refused("http-token = 0123456789abcdef g", "f:2: found \"http-token = 0123456789abcdef g\", "
+							  "expected 16 to 64 letters, digits and -._~+/=");
 }
 
 static void test_blanks_comments_line_ends_and_the_byte_order_mark_do_not_matter(void **state)
@@ -446,6 +505,8 @@ int main(void)
 		cmocka_unit_test(test_defaults_are_those_of_the_manual),
 		cmocka_unit_test(test_every_key_is_in_the_manual_with_its_default),
 		cmocka_unit_test(test_every_key_is_read),
+		cmocka_unit_test(test_an_address_is_one_of_a_host),
+		cmocka_unit_test(test_a_token_is_long_and_fits_into_a_header),
 		cmocka_unit_test(test_blanks_comments_line_ends_and_the_byte_order_mark_do_not_matter),
 		cmocka_unit_test(test_numbers_have_prefixes_suffixes_and_bounds),
 		cmocka_unit_test(test_paths_have_bounds_and_an_alphabet),
