@@ -443,6 +443,10 @@ static void every_reserved_bit_of_a_paging_entry_is_refused(void **state)
 			assert_int_equal(reason_of(&v.gate, 0, MEM_READ), 6);
 		}
 	}
+	/* There are no pages of 512 GiB. */
+	put(&v, L4, 0x83);
+	set_root(&v, ROOT);
+	assert_int_equal(reason_of(&v.gate, 0, MEM_READ), 0xc);
 	/* In the lowest level bit 7 means nothing. */
 	make_tables(&v);
 	map_page(&v, 0, DATA | 0x83);
