@@ -174,22 +174,33 @@ void fs_close_custom(struct fs_file *file)
 		buffer->used = false;
 }
 
+static u8 test_byte(u32 at)
+{
+	return (u8)(at / 4 * 2654435761u >> 8 * (at % 4));
+}
+
 /* The test file, header first. */
 int fs_read_custom(struct fs_file *file, char *buffer, int count)
 {
 	const struct buffer *from = file->pextension;
 	int header = (int)from->header, done = 0;
+	u32 at;
 
 	count = MIN(count, file->len - file->index);
-	while (done < count && file->index + done < header) {
-		buffer[done] = from->text[HEADER_MAX - header + file->index + done];
-		done++;
+	if (file->index < header) {
+		done = MIN(count, header - file->index);
+		memcpy(buffer, from->text + HEADER_MAX - header + file->index, (size_t)done);
 	}
-	for (; done < count; done++) {
-		u32 at = (u32)(file->index + done - header);
+	at = (u32)(file->index + done - header);
+	for (; done < count && at % 4; done++, at++)
+		buffer[done] = (char)test_byte(at);
+	for (; count - done >= 4; done += 4, at += 4) {
+		u32 word = at / 4 * 2654435761u;
 
-		buffer[done] = (char)(at / 4 * 2654435761u >> 8 * (at % 4));
+		memcpy(buffer + done, &word, sizeof(word));
 	}
+	for (; done < count; done++, at++)
+		buffer[done] = (char)test_byte(at);
 	file->index += count;
 	return count;
 }

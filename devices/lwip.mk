@@ -37,5 +37,5 @@ $(eval $(call lwip_objects,fuzz,$$(FUZZ_CC) $$(HOST_CFLAGS) -fno-sanitize=alignm
 $(eval $(call lwip_objects,host,$$(CC) -O2 $$(HOST_CFLAGS),CC))
 
 # gcc takes what a system's header includes for the system's: -MMD does not list the port headers.
-$(foreach build,target unit fuzz host,$(addprefix $(BUILD)/$(build)/devices/,network.o network_lease.o http.o)): \
+$(foreach build,target unit fuzz host,$(addprefix $(BUILD)/$(build)/devices/,network.o network_lease.o network_sum.o http.o)): \
 	$(wildcard devices/lwip/*.h devices/lwip/arch/*.h)

@@ -29,7 +29,7 @@
 #define NETWORK_REST 2
 /* A port that must be polled: so often while frames come, and when none have come for a while. */
 #define NETWORK_BUSY_HZ 20000u
-#define NETWORK_IDLE_HZ 500u
+#define NETWORK_IDLE_HZ 200u
 
 enum network_slot { NETWORK_WIRE, NETWORK_GUEST, NETWORK_PORTS };
 
