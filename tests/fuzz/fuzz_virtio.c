@@ -168,7 +168,8 @@ static void demolish(struct board *b)
 {
 	for (unsigned i = 0; i < DEVICES; i++) {
 		virtio_reset(b->device[i]);
-		require(b->device[i]->pci.dma.client.live == 0);
+		for (unsigned j = 0; j < b->device[i]->type->queue_count * 3; j++)
+			require(!mem_map_valid(&b->device[i]->queues[j / 3].q.area[j % 3].mapping));
 		region_remove(&b->device[i]->bar);
 		region_remove(&b->device[i]->pci.msix.region);
 	}

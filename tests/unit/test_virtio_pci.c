@@ -758,14 +758,14 @@ static void a_reset_forgets_everything(void **state)
 	add(f, 0, LATER_TWICE, 1);
 	vr_notify(rig, 0);
 	assert_int_equal(f->dev.pci.msix.pending, 2);
-	assert_true(f->dev.pci.dma.client.live);
+	assert_true(vr_mapped(rig));
 	messages = rig->pci->messages;
 	f->resets = 0;
 	vr_set(rig, VR_STATUS, 1, 0);
 	assert_int_equal(f->resets, 1);
 	assert_null(rig->pci->queue.first);
 	assert_int_equal(vr_status(rig), 0);
-	assert_int_equal(f->dev.pci.dma.client.live, 0);
+	assert_int_equal(vr_mapped(rig), 0);
 	vr_pass(rig, 10 * VR_TICKS);
 	pci_rig_store(rig->pci, VR_MSIX + 16 + 12, 4, 0);
 	vr_notify(rig, 0);

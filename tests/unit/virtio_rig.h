@@ -89,10 +89,22 @@ static inline void vr_plug(struct virtio_rig *rig, struct virtio_device *dev)
 	host_log_reset();
 }
 
+/* How many parts of its rings the device has mapped. */
+static inline unsigned vr_mapped(const struct virtio_rig *rig)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < rig->dev->type->queue_count; i++) {
+		for (unsigned j = 0; j < ARRAY_SIZE(rig->dev->queues[i].q.area); j++)
+			count += mem_map_valid(&rig->dev->queues[i].q.area[j].mapping);
+	}
+	return count;
+}
+
 static inline void vr_unplug(struct virtio_rig *rig)
 {
 	virtio_reset(rig->dev);
-	assert_int_equal(rig->dev->pci.dma.client.live, 0);
+	assert_int_equal(vr_mapped(rig), 0);
 	region_remove(&rig->dev->bar);
 	region_remove(&rig->dev->pci.msix.region);
 	pci_rig_free(rig->pci);
