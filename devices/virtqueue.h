@@ -53,11 +53,11 @@ struct virtq_cursor {
  * segments of its own. After virtq_push(), or when the queue was reset, it stands for nothing.
  */
 struct virtq_chain {
-	struct virtq_segment *segments;	      /* first what the device reads, then what it writes */
-	u16 room;			      /* for so many */
-	u16 readable, writable;		      /* so many of each */
+	struct virtq_segment *segments; /* first what the device reads, then what it writes */
+	u16 room;			/* for so many */
+	u16 readable, writable;		/* so many of each */
+	u16 failed;			/* index of the segment where a transfer ended that was not MEM_OK */
 	u64 readable_length, writable_length; /* in bytes; at most 4 GiB together */
-	u16 failed; /* index of the segment where a transfer ended that was not MEM_OK */
 	/* Private to the queue. */
 	u16 id, slots;
 	u32 generation;		       /* 0: stands for nothing */

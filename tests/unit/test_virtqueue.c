@@ -279,6 +279,7 @@ static void several_come_back_at_once(void **state)
 	assert_int_equal(rig->q.pushed, rig->q.popped);
 
 	/* All or none, wherever it fails; rings over pages, of which little is mapped. */
+	vrig_forget_pages(rig);
 	for (unsigned from = 1;; from++) {
 		virtq_reset(&rig->q);
 		rig->q.size = SIZE;
@@ -520,7 +521,7 @@ static void nothing_moves_without_bus_mastering(void **state)
 	assert_int_equal(virtq_pop(&rig->q, &rig->chain), 1);
 	virtq_push(&rig->q, &rig->chain, 1);
 	assert_used(rig, id, 1);
-	id = add(rig, 1, 1);
+	add(rig, 1, 1);
 	/* The rings are mapped by now. */
 	rig->port.bus_master = false;
 	assert_int_equal(virtq_pop(&rig->q, &rig->chain), 0);
@@ -751,6 +752,7 @@ static void any_access_to_a_ring_may_be_the_one_that_fails(void **state)
 	struct virtq_rig *rig = *state;
 	bool packed = rig->q.packed;
 
+	vrig_forget_pages(rig);
 	for (unsigned event = 0; event < 2; event++) {
 		unsigned broken = 0;
 
@@ -783,7 +785,7 @@ static void any_access_to_a_ring_may_be_the_one_that_fails(void **state)
 			assert_memory_equal(rig->q.broken, "no access to the ", 17);
 			broken++;
 		}
-		assert_in_range(broken, packed ? 10 : 15, 40);
+		assert_in_range(broken, packed ? 10 : 15, 100);
 	}
 }
 

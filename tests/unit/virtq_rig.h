@@ -102,6 +102,12 @@ static inline struct virtq_rig *vrig_new(void)
 	return rig;
 }
 
+/* The port remembers no pages behind a second gate that might invalidate: each access is translated. */
+static inline void vrig_forget_pages(struct virtq_rig *rig)
+{
+	rig->window.iommu.fixed = false;
+}
+
 static inline void vrig_free(struct virtq_rig *rig)
 {
 	virtq_reset(&rig->q);
