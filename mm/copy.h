@@ -72,4 +72,44 @@ static inline void copy_out(u8 *host, const void *from, u64 length)
 	}
 }
 
+/* A number of 1, 2, 4 or 8 bytes as it stands in memory. */
+static inline u64 get_bytes(const u8 *from, u64 size)
+{
+	u64 value = 0;
+
+	switch (size) {
+	case 4:
+		memcpy(&value, from, 4);
+		break;
+	case 8:
+		memcpy(&value, from, 8);
+		break;
+	case 2:
+		memcpy(&value, from, 2);
+		break;
+	default:
+		value = *from;
+		break;
+	}
+	return value;
+}
+
+static inline void put_bytes(u8 *to, u64 value, u64 size)
+{
+	switch (size) {
+	case 4:
+		memcpy(to, &value, 4);
+		break;
+	case 8:
+		memcpy(to, &value, 8);
+		break;
+	case 2:
+		memcpy(to, &value, 2);
+		break;
+	default:
+		*to = (u8)value;
+		break;
+	}
+}
+
 #endif

@@ -69,20 +69,34 @@ static inline const struct flatview *as_view(const struct address_space *as)
 	return __atomic_load_n(&as->view, __ATOMIC_ACQUIRE);
 }
 
+/* Does the cache hold the section of `address` in this view? */
+static inline bool section_cache_hits(const struct section_cache *cache, const struct flatview *view,
+				      u64 address)
+{
+	const struct section *section = cache->section;
+
+	return likely(cache->id == view->id) &&
+	       likely(address - section->first <= section->last - section->first);
+}
+
+static inline const struct section *section_cache_fill(struct section_cache *cache,
+						       const struct flatview *view, u64 address)
+{
+	const struct section *section = flatview_lookup(view, address);
+
+	cache->id = view->id;
+	cache->section = section;
+	return section;
+}
+
 /* Never NULL; valid until the reader's next quiescent point. */
 static inline const struct section *as_lookup(const struct address_space *as, struct section_cache *cache,
 					      u64 address)
 {
 	const struct flatview *view = as_view(as);
-	const struct section *section = cache->section;
 
-	if (likely(cache->id == view->id) &&
-	    likely(address - section->first <= section->last - section->first))
-		return section;
-	section = flatview_lookup(view, address);
-	cache->id = view->id;
-	cache->section = section;
-	return section;
+	return section_cache_hits(cache, view, address) ? cache->section
+							: section_cache_fill(cache, view, address);
 }
 
 /* Bytes of the section from `address` on, at most `length` (not 0). */

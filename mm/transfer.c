@@ -165,32 +165,6 @@ static enum mem_result run(const struct transfer *transfer, const struct address
 	return result;
 }
 
-/* One access within the section that the ops take as it is. read_sizes has no bit above 8. */
-static inline bool read_register(const struct section *section, u64 address, void *buffer, u64 length,
-				 enum mem_result *result)
-{
-	u64 offset = section_offset(section, address), value;
-
-	if (length & (length - 1) || !(section->read_sizes & length) || offset & (length - 1))
-		return false;
-	*result = section->ops->read(section->device, offset, (unsigned)length, &value);
-	value = *result == MEM_OK ? value : ~0ull;
-	memcpy(buffer, &value, length);
-	return true;
-}
-
-static inline bool write_register(const struct section *section, u64 address, const void *buffer, u64 length,
-				  enum mem_result *result)
-{
-	u64 offset = section_offset(section, address), value = 0;
-
-	if (length & (length - 1) || !(section->write_sizes & length) || offset & (length - 1))
-		return false;
-	memcpy(&value, buffer, length);
-	*result = section->ops->write(section->device, offset, (unsigned)length, value);
-	return true;
-}
-
 enum mem_result as_read_done(const struct address_space *as, u64 address, void *buffer, u64 length, u64 *done)
 {
 	return run(&(struct transfer){ .access = MEM_READ }, as, address, buffer, length, done);
@@ -202,141 +176,161 @@ enum mem_result as_write_done(const struct address_space *as, u64 address, const
 	return run(&(struct transfer){ .access = MEM_WRITE }, as, address, (u8 *)buffer, length, done);
 }
 
+/* Where a piece of a transfer leads: `size` bytes at `to` in section `there`; NULL: it does not go well. */
+struct piece {
+	const struct section *there;
+	u64 to, size;
+};
+
 /*
- * RAM behind an IOMMU, for a transfer within its section: from the first translation (there, to, size) on, one by
- * one, as far as that goes; returns the bytes that were moved. Pages that go on in host memory are copied in one
- * go. What is in the way is left to run().
+ * RAM behind an IOMMU, for a transfer within its section: from the first piece on, one by one, as far as that goes.
+ * Pages that go on in host memory are copied in one go. What is in the way is left to run().
  */
-static u64 read_pages(const struct section *section, u64 address, u8 *buffer, u64 length,
-		      const struct section *there, u64 to, u64 size)
+static __attribute__((noinline)) enum mem_result read_pages(const struct address_space *as,
+							    const struct section *section, u64 address,
+							    u8 *buffer, u64 length, struct piece piece)
 {
 	u64 moved = 0, found = 0; /* copied; found after that, one after the other in host memory */
 	const u8 *host = NULL;
 
-	while (likely(there) && likely(there->flags & SECTION_READ_DIRECT)) {
-		const u8 *next = there->host + (to - there->first);
+	while (likely(piece.there) && likely(piece.there->flags & SECTION_READ_DIRECT)) {
+		const u8 *next = piece.there->host + (piece.to - piece.there->first);
 
-		if (found && next != host + found) {
-			copy_in(buffer + moved, host, found);
+		if (next != host + found) {
+			if (found)
+				copy_in(buffer + moved, host, found);
 			moved += found;
 			found = 0;
+			host = next;
 		}
-		host = found ? host : next;
-		found += size;
-		size = length - moved - found;
-		if (!size)
+		found += piece.size;
+		piece.size = length - moved - found;
+		if (!piece.size)
 			break;
-		to = address + moved + found;
-		there = iommu_follow(section, &to, &size, MEM_READ);
+		piece.to = address + moved + found;
+		piece.there = iommu_follow(section, &piece.to, &piece.size, MEM_READ);
 	}
 	if (likely(found))
 		copy_in(buffer + moved, host, found);
-	return moved + found;
+	moved += found;
+	if (likely(moved == length))
+		return MEM_OK;
+	return as_read_done(as, address + moved, buffer + moved, length - moved, NULL);
 }
 
-static u64 write_pages(const struct section *section, u64 address, const u8 *buffer, u64 length,
-		       const struct section *there, u64 to, u64 size)
+static __attribute__((noinline)) enum mem_result write_pages(const struct address_space *as,
+							     const struct section *section, u64 address,
+							     const u8 *buffer, u64 length, struct piece piece)
 {
 	u64 moved = 0, found = 0;
 	u8 *host = NULL;
 
-	while (likely(there) && likely(there->flags & SECTION_WRITE_DIRECT)) {
-		u8 *next = there->host + (to - there->first);
-		bool logged = there->flags & SECTION_DIRTY_LOG;
+	while (likely(piece.there) && likely(piece.there->flags & SECTION_WRITE_DIRECT)) {
+		u8 *next = piece.there->host + (piece.to - piece.there->first);
+		bool logged = piece.there->flags & SECTION_DIRTY_LOG;
 
-		if (found && (next != host + found || unlikely(logged))) {
-			copy_out(host, buffer + moved, found);
+		if (next != host + found || unlikely(logged)) {
+			if (found)
+				copy_out(host, buffer + moved, found);
 			moved += found;
 			found = 0;
+			host = next;
 		}
 		if (unlikely(logged)) {
 			/* Marked after it was written: whoever takes the mark in between would miss that. */
-			copy_out(next, buffer + moved, size);
-			mark_written(there, to - there->first, size);
-			moved += size;
+			copy_out(next, buffer + moved, piece.size);
+			mark_written(piece.there, piece.to - piece.there->first, piece.size);
+			moved += piece.size;
+			host = next + piece.size;
 		} else {
-			host = found ? host : next;
-			found += size;
+			found += piece.size;
 		}
-		size = length - moved - found;
-		if (!size)
+		piece.size = length - moved - found;
+		if (!piece.size)
 			break;
-		to = address + moved + found;
-		there = iommu_follow(section, &to, &size, MEM_WRITE);
+		piece.to = address + moved + found;
+		piece.there = iommu_follow(section, &piece.to, &piece.size, MEM_WRITE);
 	}
 	if (likely(found))
 		copy_out(host, buffer + moved, found);
-	return moved + found;
+	moved += found;
+	if (likely(moved == length))
+		return MEM_OK;
+	return as_write_done(as, address + moved, buffer + moved, length - moved, NULL);
 }
 
-/* One translation is enough for most; only what it does not do costs a further look. Bytes moved. */
-static inline u64 read_iommu(const struct section *section, u64 address, u8 *buffer, u64 length)
+/* One translation is enough for most; only what it does not do costs a further look. */
+static __attribute__((noinline)) enum mem_result
+read_iommu(const struct address_space *as, const struct section *section, u64 address, u8 *buffer, u64 length)
 {
 	u64 to = address, size = length;
 	const struct section *there = iommu_follow(section, &to, &size, MEM_READ);
 
 	if (unlikely(!there) || size != length || unlikely(!(there->flags & SECTION_READ_DIRECT)))
-		return read_pages(section, address, buffer, length, there, to, size);
+		return read_pages(as, section, address, buffer, length, (struct piece){ there, to, size });
 	copy_in(buffer, there->host + (to - there->first), length);
-	return length;
+	return MEM_OK;
 }
 
-static inline u64 write_iommu(const struct section *section, u64 address, const u8 *buffer, u64 length)
+static __attribute__((noinline)) enum mem_result write_iommu(const struct address_space *as,
+							     const struct section *section, u64 address,
+							     const u8 *buffer, u64 length)
 {
 	u64 to = address, size = length;
 	const struct section *there = iommu_follow(section, &to, &size, MEM_WRITE);
 
 	if (unlikely(!there) || size != length || unlikely(!(there->flags & SECTION_WRITE_DIRECT)))
-		return write_pages(section, address, buffer, length, there, to, size);
+		return write_pages(as, section, address, buffer, length, (struct piece){ there, to, size });
 	copy_out(there->host + (to - there->first), buffer, length);
 	mark_written(there, to - there->first, length);
-	return length;
+	return MEM_OK;
+}
+
+/* One access, a power of two of bytes, that the ops take as it is? `sizes` has no bit above 8. */
+static inline bool is_register(u8 sizes, u64 offset, u64 length)
+{
+	return sizes & length && !((offset | length) & (length - 1));
 }
 
 /* What is not RAM within a section: kept apart, so that the short way saves no registers for it. */
 static __attribute__((noinline)) enum mem_result
 read_other(const struct address_space *as, const struct section *section, u64 address, u8 *buffer, u64 length)
 {
+	u64 offset = section_offset(section, address), value;
 	enum mem_result result;
-	u64 moved = 0;
 
 	if (section->last - address >= length - 1) {
-		if (section->kind == SECTION_IOMMU) {
-			moved = read_iommu(section, address, buffer, length);
-			if (likely(moved == length))
-				return MEM_OK;
-		} else if (read_register(section, address, buffer, length, &result)) {
+		if (is_register(section->read_sizes, offset, length)) {
+			result = section->ops->read(section->device, offset, (unsigned)length, &value);
+			put_bytes(buffer, likely(result == MEM_OK) ? value : ~0ull, length);
 			return result;
 		}
+		if (section->kind == SECTION_IOMMU && length)
+			return read_iommu(as, section, address, buffer, length);
 	}
-	return as_read_done(as, address + moved, buffer + moved, length - moved, NULL);
+	return as_read_done(as, address, buffer, length, NULL);
 }
 
 static __attribute__((noinline)) enum mem_result write_other(const struct address_space *as,
 							     const struct section *section, u64 address,
 							     const u8 *buffer, u64 length)
 {
-	enum mem_result result;
-	u64 moved = 0;
+	u64 offset = section_offset(section, address);
 
 	if (section->last - address >= length - 1) {
-		if (section->kind == SECTION_IOMMU) {
-			moved = write_iommu(section, address, buffer, length);
-			if (likely(moved == length))
-				return MEM_OK;
-		} else if (write_register(section, address, buffer, length, &result)) {
-			return result;
-		}
+		if (is_register(section->write_sizes, offset, length))
+			return section->ops->write(section->device, offset, (unsigned)length,
+						   get_bytes(buffer, length));
+		if (section->kind == SECTION_IOMMU && length)
+			return write_iommu(as, section, address, buffer, length);
 	}
-	return as_write_done(as, address + moved, buffer + moved, length - moved, NULL);
+	return as_write_done(as, address, buffer, length, NULL);
 }
 
+/* No bytes: length - 1 is 2^64 - 1; only a section of 2^64 bytes has that many behind its start, and copies none. */
 static inline enum mem_result read_from(const struct address_space *as, const struct section *section,
 					u64 address, void *buffer, u64 length)
 {
-	/* No bytes: length - 1 is 2^64 - 1, more than any section but one of 2^64 has behind its start. */
-	if (unlikely(!length))
-		return MEM_OK;
 	if (unlikely(!(section->flags & SECTION_READ_DIRECT) || section->last - address < length - 1))
 		return read_other(as, section, address, buffer, length);
 	copy_in(buffer, section->host + (address - section->first), length);
@@ -346,8 +340,6 @@ static inline enum mem_result read_from(const struct address_space *as, const st
 static inline enum mem_result write_to(const struct address_space *as, const struct section *section,
 				       u64 address, const void *buffer, u64 length)
 {
-	if (unlikely(!length))
-		return MEM_OK;
 	if (unlikely((section->flags & (SECTION_WRITE_DIRECT | SECTION_DIRTY_LOG)) != SECTION_WRITE_DIRECT ||
 		     section->last - address < length - 1))
 		return write_other(as, section, address, buffer, length);
@@ -365,16 +357,35 @@ enum mem_result as_write(const struct address_space *as, u64 address, const void
 	return write_to(as, flatview_lookup(as_view(as), address), address, buffer, length);
 }
 
+/* Another section than the last time: kept apart for the same reason. */
+static __attribute__((noinline)) enum mem_result read_elsewhere(const struct address_space *as,
+								struct section_cache *cache, u64 address,
+								void *buffer, u64 length)
+{
+	return read_from(as, section_cache_fill(cache, as_view(as), address), address, buffer, length);
+}
+
+static __attribute__((noinline)) enum mem_result write_elsewhere(const struct address_space *as,
+								 struct section_cache *cache, u64 address,
+								 const void *buffer, u64 length)
+{
+	return write_to(as, section_cache_fill(cache, as_view(as), address), address, buffer, length);
+}
+
 enum mem_result as_read_cached(const struct address_space *as, struct section_cache *cache, u64 address,
 			       void *buffer, u64 length)
 {
-	return read_from(as, as_lookup(as, cache, address), address, buffer, length);
+	if (!section_cache_hits(cache, as_view(as), address))
+		return read_elsewhere(as, cache, address, buffer, length);
+	return read_from(as, cache->section, address, buffer, length);
 }
 
 enum mem_result as_write_cached(const struct address_space *as, struct section_cache *cache, u64 address,
 				const void *buffer, u64 length)
 {
-	return write_to(as, as_lookup(as, cache, address), address, buffer, length);
+	if (!section_cache_hits(cache, as_view(as), address))
+		return write_elsewhere(as, cache, address, buffer, length);
+	return write_to(as, cache->section, address, buffer, length);
 }
 
 enum mem_result as_fill(const struct address_space *as, u64 address, u8 byte, u64 length)
