@@ -88,6 +88,8 @@ int mem_transaction_commit(struct mem_core *core)
 void mem_reader_online(struct mem_core *core, struct mem_reader *reader)
 {
 	reader->core = core;
+	if (reader != &core->main)
+		__atomic_store_n(&core->shared, true, __ATOMIC_SEQ_CST);
 	spin_lock(&core->lock);
 	/*
 	 * Under the lock: a writer that does not find this reader has published before, and the reader sees

@@ -37,6 +37,7 @@ struct mem_core {
 	u64 epoch;		     /* grows by one with every view retired */
 	u64 next_view_id;	     /* views of one core never share an id */
 	unsigned depth;		     /* open transactions */
+	bool shared;		     /* has had a further reader: there are other CPUs */
 	struct address_space *dirty; /* spaces to rebuild at the outermost commit */
 	struct flatview *retired;    /* newest first */
 	struct mem_reader *readers;  /* the online ones */
@@ -45,6 +46,11 @@ struct mem_core {
 	u64 rebuilds; /* views built since mem_core_init */
 	u32 lock;     /* protects `readers` only: going on- and offline is rare */
 };
+
+static inline bool mem_core_is_shared(const struct mem_core *core)
+{
+	return __atomic_load_n(&core->shared, __ATOMIC_ACQUIRE);
+}
 
 void mem_core_init(struct mem_core *core);
 /* All address spaces must have been destroyed, all readers but `main` be offline. Frees what is left. */
@@ -61,7 +67,11 @@ void mem_core_destroy(struct mem_core *core);
 void mem_transaction_begin(struct mem_core *core);
 int mem_transaction_commit(struct mem_core *core);
 
-/* A further reader; from here on it must call mem_reader_quiescent now and then, or go offline. */
+/*
+ * A further reader; from here on it must call mem_reader_quiescent now and then, or go offline. Before the first
+ * one of a core maps through an IOMMU region, or invalidates one, the writer's own CPU must have passed a quiescent
+ * point: until it sees that it is not alone it takes no locks for its mappings.
+ */
 void mem_reader_online(struct mem_core *core, struct mem_reader *reader);
 void mem_reader_offline(struct mem_reader *reader);
 

@@ -3,7 +3,6 @@
 
 #include "mm/map.h"
 #include "mm/space.h"
-#include "mm/spin.h"
 
 void region_init_iommu(struct iommu_region *iommu, const char *name, u128 size, const struct iommu_ops *ops,
 		       struct address_space *target, bool fixed)
@@ -189,18 +188,20 @@ void iommu_replay(struct iommu_region *iommu, struct iommu_notifier *notifier)
 static struct mem_mapping *revoke_next(struct iommu_region *iommu, u64 first, u64 last,
 				       struct map_client **client)
 {
+	bool locked = iommu_lock_links(iommu);
 	struct mem_mapping *found = NULL;
 
-	spin_lock(&iommu->lock);
 	for (struct iommu_link *link = iommu->links; link && !found; link = link->next) {
-		if (link->first <= last && link->last >= first && !link->mapping->revoked)
-			found = link->mapping;
+		struct mem_mapping *mapping = link->mapping;
+
+		if (link->first <= last && link->first + (mapping->length - 1) >= first && !mapping->revoked)
+			found = mapping;
 	}
 	if (found) {
 		*client = found->client;
 		__atomic_store_n(&found->revoked, true, __ATOMIC_RELEASE);
 	}
-	spin_unlock(&iommu->lock);
+	iommu_unlock_links(iommu, locked);
 	return found;
 }
 

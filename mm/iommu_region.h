@@ -14,6 +14,7 @@
 #define MM_IOMMU_REGION_H
 
 #include "mm/space.h"
+#include "mm/spin.h"
 
 #define IOMMU_CHAIN_MAX 4
 
@@ -70,8 +71,9 @@ struct iommu_ops {
 
 /* A live mapping through an IOMMU region (mm/map.h), as the region sees it. */
 struct iommu_link {
-	struct iommu_link *next, **link;
-	u64 first, last; /* iova */
+	struct iommu_link *next;
+	u64 first; /* iova; as long as the mapping */
+	struct iommu_link **link;
 	struct iommu_region *iommu;
 	struct mem_mapping *mapping;
 };
@@ -85,13 +87,28 @@ struct iommu_region {
 	const struct section *hint; /* iommu_target_section */
 	u64 generation;		    /* grows with every invalidation */
 	u64 remembered;		    /* accesses that needed no translation (iommu_cache.h) */
-	u32 lock;		    /* protects `links` */
+	u32 lock;		    /* protects `links`, once the core is shared */
 	bool fixed;		    /* translations never change: mappings need no link */
 };
 
 /* `fixed`: the translator promises to never invalidate (a static window); mapping through it is cheaper. */
 void region_init_iommu(struct iommu_region *iommu, const char *name, u128 size, const struct iommu_ops *ops,
 		       struct address_space *target, bool fixed);
+
+/* For mm/map.c and mm/iommu_region.c: true if the lock was taken, as unlock must know. */
+static inline bool iommu_lock_links(struct iommu_region *iommu)
+{
+	if (likely(!mem_core_is_shared(iommu->target->core)))
+		return false;
+	spin_lock(&iommu->lock);
+	return true;
+}
+
+static inline void iommu_unlock_links(struct iommu_region *iommu, bool locked)
+{
+	if (unlikely(locked))
+		spin_unlock(&iommu->lock);
+}
 
 static inline struct iommu_region *region_to_iommu(const struct region *region)
 {
@@ -178,21 +195,24 @@ static inline const struct section *iommu_target_section(struct iommu_region *io
 static inline __attribute__((always_inline)) const struct section *
 iommu_follow(const struct section *section, u64 *address, u64 *length, enum mem_access access)
 {
+	u64 at = *address, left = *length - 1;
+
 	for (unsigned step = 0; step < IOMMU_CHAIN_MAX; step++) {
 		struct iommu_region *iommu = region_to_iommu(section->region);
-		u64 iova = section_offset(section, *address), left;
+		u64 iova = section_offset(section, at);
 		struct iommu_entry entry;
 
 		if (unlikely(access & MEM_WRITE && section->flags & SECTION_READONLY))
-			return NULL;
+			break;
 		entry = iommu->ops->translate(iommu, iova, access);
 		if (unlikely((entry.perm & access) != access))
-			return NULL;
-		*address = (entry.translated & ~entry.mask) | (iova & entry.mask);
-		section = iommu_target_section(iommu, *address);
-		left = MIN(entry.mask - (iova & entry.mask), section->last - *address);
-		if (left < *length - 1)
-			*length = left + 1;
+			break;
+		at = (entry.translated & ~entry.mask) | (iova & entry.mask);
+		left = MIN(left, ~iova & entry.mask);
+		section = iommu_target_section(iommu, at);
+		left = MIN(left, section->last - at);
+		*address = at;
+		*length = left + 1;
 		if (likely(section_is_direct(section, access)))
 			return section;
 		if (section->kind != SECTION_IOMMU)

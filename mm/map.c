@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "mm/dirty.h"
-#include "mm/spin.h"
 
 void map_client_init(struct map_client *client, const char *name, struct bounce_slot *slots,
 		     unsigned slot_count, void *memory, unsigned slot_size, void (*retry)(void *device),
@@ -28,55 +27,49 @@ void map_client_init(struct map_client *client, const char *name, struct bounce_
  * -------------------------------------------------
  */
 
-/* False: what was translated in `generation` has been invalidated since; the link must go again. */
-static inline bool link_step(struct mem_mapping *mapping, struct iommu_region *iommu, u64 iova,
-			     u64 generation)
+static inline void unlink_one(struct iommu_link *link)
 {
-	struct iommu_link *link = &mapping->links[mapping->link_count], *next;
-	bool current;
+	struct iommu_link *next = link->next;
 
-	if (iommu->fixed)
-		return true;
-	mapping->link_count++;
-	link->mapping = mapping;
-	link->iommu = iommu;
-	link->first = iova;
-	link->last = iova + (mapping->length - 1);
-	link->link = &iommu->links;
-	spin_lock(&iommu->lock);
-	link->next = next = iommu->links;
-	if (next)
-		next->link = &link->next;
-	iommu->links = link;
-	/* Whoever invalidates counts first and looks at the links then: one of the two sees the other. */
-	current = __atomic_load_n(&iommu->generation, __ATOMIC_SEQ_CST) == generation;
-	spin_unlock(&iommu->lock);
-	return current;
+	if (unlikely(next)) {
+		*link->link = next;
+		next->link = link->link;
+	} else {
+		/* Not what was loaded: the next mapping need not wait for that. */
+		*link->link = NULL;
+	}
 }
 
+/* False: what was translated has been invalidated since; the links must go again. */
 static bool link_steps(struct mem_mapping *mapping, const struct iommu_target *target)
 {
-	for (u32 i = 0; i < target->count; i++) {
-		const struct iommu_step *step = &target->step[i];
+	bool current = true;
 
-		if (!link_step(mapping, step->iommu, step->iova, step->generation))
-			return false;
+	for (u32 i = 0; i < target->count && current; i++) {
+		const struct iommu_step *step = &target->step[i];
+		bool locked;
+
+		if (step->iommu->fixed)
+			continue;
+		locked = iommu_lock_links(step->iommu);
+		map_link(mapping, &mapping->links[mapping->state / MAPPING_LINK], step->iommu, step->iova);
+		mapping->state += MAPPING_LINK;
+		/* Whoever invalidates counts first and looks at the links then: one of the two sees the other. */
+		current = __atomic_load_n(&step->iommu->generation, __ATOMIC_SEQ_CST) == step->generation;
+		iommu_unlock_links(step->iommu, locked);
 	}
-	return true;
+	return current;
 }
 
 static void unlink_steps(struct mem_mapping *mapping)
 {
-	for (unsigned i = 0; i < mapping->link_count; i++) {
+	for (unsigned i = 0; i < mapping->state / MAPPING_LINK; i++) {
 		struct iommu_link *link = &mapping->links[i];
+		bool locked = iommu_lock_links(link->iommu);
 
-		spin_lock(&link->iommu->lock);
-		*link->link = link->next;
-		if (link->next)
-			link->next->link = link->link;
-		spin_unlock(&link->iommu->lock);
+		unlink_one(link);
+		iommu_unlock_links(link->iommu, locked);
 	}
-	mapping->link_count = 0;
 }
 
 /*
@@ -157,10 +150,10 @@ static enum mem_result map_bounced(struct map_client *client, struct mem_mapping
 		client->refused++;
 		return MEM_AGAIN;
 	}
-	mapping->bounced = true;
+	mapping->state |= MAPPING_BOUNCED;
 	mapping->length = MIN(mapping->length, client->slot_size);
 	memset(slot->bytes, 0, mapping->length);
-	if (mapping->access & MEM_READ) {
+	if (mapping->state & MEM_READ) {
 		result = as_read(mapping->as, mapping->address, slot->bytes, mapping->length);
 		if (result != MEM_OK) {
 			put_slot(client, slot);
@@ -181,7 +174,7 @@ static enum mem_result map_section(struct map_client *client, const struct addre
 	mapping->as = as;
 	mapping->address = address;
 	mapping->length = length;
-	if (!section_is_direct(section, mapping->access))
+	if (!section_is_direct(section, mapping->state & MAPPING_ACCESS))
 		return map_bounced(client, mapping);
 	mapping->host = section->host + at;
 	mapping->region = section->region;
@@ -194,44 +187,15 @@ static void start(struct mem_mapping *mapping, struct map_client *client, enum m
 	mapping->host = NULL;
 	mapping->length = 0;
 	mapping->client = client;
-	mapping->access = (u8)access;
-	mapping->bounced = false;
-	mapping->link_count = 0;
+	mapping->state = access;
 	__atomic_store_n(&mapping->revoked, false, __ATOMIC_RELAXED);
 }
 
-/*
- * The way of nearly all mappings: RAM, behind one translation that covers all of it, which the section does
- * too. False: nothing is mapped, the long way tells why or does it.
- */
-static inline bool map_short(const struct section *section, struct map_client *client, u64 address,
-			     u64 length, enum mem_access access, struct mem_mapping *mapping)
+static __attribute__((noinline)) enum mem_result map_walked(const struct section *section,
+							    struct map_client *client, u64 address,
+							    u64 length, enum mem_access access,
+							    struct mem_mapping *mapping)
 {
-	struct iommu_region *iommu = region_to_iommu(section->region);
-	u64 generation = __atomic_load_n(&iommu->generation, __ATOMIC_ACQUIRE), iova, to;
-	struct iommu_entry entry;
-
-	iova = section_offset(section, address);
-	entry = iommu->ops->translate(iommu, iova, access);
-	to = (entry.translated & ~entry.mask) | (iova & entry.mask);
-	if ((entry.perm & access) != access || entry.mask - (iova & entry.mask) < length - 1)
-		return false;
-	section = iommu_target_section(iommu, to);
-	if (!section_is_direct(section, access) || section->last - to < length - 1)
-		return false;
-	map_section(client, iommu->target, section, to, length, mapping);
-	if (likely(link_step(mapping, iommu, iova, generation)))
-		return true;
-	unlink_steps(mapping);
-	start(mapping, client, access);
-	return false;
-}
-
-static enum mem_result map_iommu(const struct section *section, struct map_client *client, u64 address,
-				 u64 length, enum mem_access access, struct mem_mapping *mapping)
-{
-	if (likely(map_short(section, client, address, length, access, mapping)))
-		return MEM_OK;
 	for (;;) {
 		struct iommu_target target;
 		enum mem_result result;
@@ -253,30 +217,36 @@ static enum mem_result map_iommu(const struct section *section, struct map_clien
 		 * once more.
 		 */
 		unlink_steps(mapping);
-		if (mapping->bounced)
+		if (mapping->state & MAPPING_BOUNCED)
 			put_slot(client, &client->slots[mapping->slot]);
 		start(mapping, client, access);
 	}
 }
 
-enum mem_result as_map(const struct address_space *as, struct map_client *client, u64 address, u64 length,
-		       enum mem_access access, struct mem_mapping *mapping)
+enum mem_result as_map_section(const struct address_space *as, const struct section *section,
+			       struct map_client *client, u64 address, u64 length, enum mem_access access,
+			       struct mem_mapping *mapping)
 {
-	const struct section *section = flatview_lookup(as_view(as), address);
 	enum mem_result result = section_refuses(section, access);
 
 	start(mapping, client, access);
 	if (!length)
 		result |= MEM_ERROR;
-	if (unlikely(result != MEM_OK))
+	if (result != MEM_OK)
 		return result;
 	length = section_clip(section, address, length);
-	if (section->kind != SECTION_IOMMU)
-		result = map_section(client, as, section, address, length, mapping);
+	if (section->kind == SECTION_IOMMU)
+		result = map_walked(section, client, address, length, access, mapping);
 	else
-		result = map_iommu(section, client, address, length, access, mapping);
-	client->live += result == MEM_OK;
+		result = map_section(client, as, section, address, length, mapping);
+	client->maps += result == MEM_OK;
 	return result;
+}
+
+enum mem_result as_map(const struct address_space *as, struct map_client *client, u64 address, u64 length,
+		       enum mem_access access, struct mem_mapping *mapping)
+{
+	return as_map_cached(as, &(struct section_cache){ 0 }, client, address, length, access, mapping);
 }
 
 /*
@@ -284,7 +254,7 @@ enum mem_result as_map(const struct address_space *as, struct map_client *client
  * --------------------------------------------------------------------------------------------------
  */
 
-enum mem_result as_unmap(struct mem_mapping *mapping, u64 produced)
+static __attribute__((noinline)) enum mem_result unmap_slowly(struct mem_mapping *mapping, u64 produced)
 {
 	struct map_client *client = mapping->client;
 	struct bounce_slot *slot = NULL;
@@ -292,7 +262,7 @@ enum mem_result as_unmap(struct mem_mapping *mapping, u64 produced)
 
 	if (!mapping->host)
 		return MEM_ERROR;
-	if (mapping->bounced) {
+	if (mapping->state & MAPPING_BOUNCED) {
 		slot = &client->slots[mapping->slot];
 		/* A copy of a mapping that was unmapped already: the slot may be another's by now. */
 		if (slot->generation != mapping->slot_generation) {
@@ -300,16 +270,17 @@ enum mem_result as_unmap(struct mem_mapping *mapping, u64 produced)
 			return MEM_ERROR;
 		}
 	}
-	produced = mapping->access & MEM_WRITE ? MIN(produced, mapping->length) : 0;
+	produced = mapping->state & MEM_WRITE ? MIN(produced, mapping->length) : 0;
 	if (!mem_map_valid(mapping))
 		result = MEM_ACCESS_ERROR;
 	else if (produced && slot)
 		result = as_write(mapping->as, mapping->address, slot->bytes, produced);
-	else if (produced && unlikely(region_dirty_logging(mapping->region)))
-		region_mark_dirty(mapping->region, mapping->offset, produced);
+	else if (produced)
+		mem_map_wrote(mapping, 0, produced);
 	unlink_steps(mapping);
 	mapping->host = NULL;
-	client->live--;
+	mapping->state = 0;
+	client->unmaps++;
 	if (slot) {
 		put_slot(client, slot);
 		if (client->waiting) {
@@ -319,4 +290,20 @@ enum mem_result as_unmap(struct mem_mapping *mapping, u64 produced)
 		}
 	}
 	return result;
+}
+
+/* Its counterpart to the short way: memory that was read, by way of one link. */
+enum mem_result as_unmap_any(struct mem_mapping *mapping, u64 produced)
+{
+	struct iommu_link *link = &mapping->links[0];
+
+	if (mapping->state != MEM_READ + MAPPING_LINK ||
+	    unlikely(__atomic_load_n(&mapping->revoked, __ATOMIC_RELAXED)) ||
+	    unlikely(mem_core_is_shared(link->iommu->target->core)))
+		return unmap_slowly(mapping, produced);
+	unlink_one(link);
+	mapping->host = NULL;
+	mapping->state = 0;
+	mapping->client->unmaps++;
+	return MEM_OK;
 }

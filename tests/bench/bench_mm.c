@@ -235,13 +235,14 @@ static void loop_memcpy(u64 n)
 
 static void loop_map(u64 n)
 {
+	struct section_cache cache = { 0 };
 	struct mem_mapping mapping;
 	bool ok = true;
 	u64 sum = 0;
 
 	for (u64 i = 0; i < n; i++) {
-		ok &= as_map(space, &client, bench_address[i % BENCH_ADDRESSES], 4096, MEM_READ, &mapping) ==
-		      MEM_OK;
+		ok &= as_map_cached(space, &cache, &client, bench_address[i % BENCH_ADDRESSES], 4096,
+				    MEM_READ, &mapping) == MEM_OK;
 		ok &= mapping.length == 4096;
 		sum += (uintptr_t)mapping.host;
 		as_unmap(&mapping, 0);

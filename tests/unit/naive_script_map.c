@@ -41,6 +41,7 @@ void script_op_map(struct script *s, const u64 *w)
 	struct naive_outcome naive;
 	struct naive_place place;
 	enum mem_result result;
+	bool bounced;
 
 	if (!s->live[space])
 		return;
@@ -67,15 +68,15 @@ void script_op_map(struct script *s, const u64 *w)
 	check_refusal(s, world);
 	if (result != MEM_OK)
 		return;
-	if (mapping.length != naive.done || mapping.bounced != (naive.result == MEM_ERROR) ||
-	    (!mapping.bounced && mapping.host != script_region(s, place.region)->host + place.offset)) {
+	bounced = mapping.state & MAPPING_BOUNCED;
+	if (mapping.length != naive.done || bounced != (naive.result == MEM_ERROR) ||
+	    (!bounced && mapping.host != script_region(s, place.region)->host + place.offset)) {
 		script_fail(s, "mapping a%d 0x%llx, %u bytes, access %u gives %llu%s, expected %llu%s", space,
-			    (ull)address, length, access, (ull)mapping.length,
-			    mapping.bounced ? " bounced" : "", (ull)naive.done,
-			    naive.result == MEM_ERROR ? " bounced" : "");
+			    (ull)address, length, access, (ull)mapping.length, bounced ? " bounced" : "",
+			    (ull)naive.done, naive.result == MEM_ERROR ? " bounced" : "");
 		return;
 	}
-	if (mapping.bounced && access & MEM_READ && memcmp(mapping.host, bytes, mapping.length))
+	if (bounced && access & MEM_READ && memcmp(mapping.host, bytes, mapping.length))
 		script_fail(s, "a bounce buffer holds something else than the device");
 	produced = access & MEM_WRITE ? (unsigned)(w[4] % (mapping.length + 1)) : 0;
 	for (i = 0; i < produced; i++)
@@ -84,19 +85,19 @@ void script_op_map(struct script *s, const u64 *w)
 		for (i = 0; i < (unsigned)s->now.count; i++)
 			if (s->now.region[i].kind == REGION_IOMMU && script_is_used(&s->now.region[i]))
 				iommu_invalidate(&s->region[i], 0, ~0ull);
-	if (mem_map_valid(&mapping) != !(revoke && mapping.link_count))
+	if (mem_map_valid(&mapping) != !(revoke && mapping.state >= MAPPING_LINK))
 		script_fail(s, "a mapping is valid: %d", mem_map_valid(&mapping));
 	if (mem_map_valid(&mapping)) {
 		memcpy(mapping.host, bytes, produced);
 		result = as_unmap(&mapping, produced);
 		naive = naive_access(script_world(s), space, address, bytes, produced, true, true);
-		script_mark_written(s, !mapping.bounced);
+		script_mark_written(s, !bounced);
 	} else {
 		result = as_unmap(&mapping, produced);
 		naive = (struct naive_outcome){ MEM_ACCESS_ERROR, 0 };
 	}
 	if (result != naive.result)
 		script_fail(s, "unmapping says %d, expected %d", result, naive.result);
-	if (client.live || client.slots_used || as_unmap(&mapping, 0) != MEM_ERROR)
+	if (map_client_live(&client) || client.slots_used || as_unmap(&mapping, 0) != MEM_ERROR)
 		script_fail(s, "something is left of a mapping");
 }

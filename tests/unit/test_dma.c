@@ -113,9 +113,9 @@ static void a_mapping_is_the_memory_itself(void **state)
 	assert_int_equal(dma_map(&f->port, 0x1234, 0x2000, MEM_READ_WRITE, &mapping), MEM_OK);
 	assert_ptr_equal(mapping.host, f->rig->bytes + 0x1234);
 	assert_int_equal(mapping.length, 0x2000);
-	assert_int_equal(f->port.client.live, 1);
+	assert_int_equal(map_client_live(&f->port.client), 1);
 	assert_int_equal(dma_unmap(&f->port, &mapping, 0x2000), MEM_OK);
-	assert_int_equal(f->port.client.live, 0);
+	assert_int_equal(map_client_live(&f->port.client), 0);
 	assert_int_equal(f->port.maps, 1);
 	assert_int_equal(dma_unmap(&f->port, &mapping, 0), MEM_ERROR); /* twice */
 	assert_int_equal(f->port.faults, 1);

@@ -53,13 +53,13 @@ static void ram_is_mapped_without_a_copy(void **state)
 	assert_ptr_equal(m.host, d.memory + 0x1234);
 	assert_int_equal(m.length, 0x100);
 	assert_true(mem_map_valid(&m));
-	assert_int_equal(u.client.live, 1);
+	assert_int_equal(map_client_live(&u.client), 1);
 	assert_int_equal(as_unmap(&m, 0x100), MEM_OK);
 	assert_false(mem_map_valid(&m));
-	assert_int_equal(u.client.live, 0);
+	assert_int_equal(map_client_live(&u.client), 0);
 	/* Twice is an error, and harmless. */
 	assert_int_equal(as_unmap(&m, 0x100), MEM_ERROR);
-	assert_int_equal(u.client.live, 0);
+	assert_int_equal(map_client_live(&u.client), 0);
 	dma_rig_destroy(&d);
 }
 
@@ -107,7 +107,7 @@ static void what_cannot_be_mapped_is_told_why(void **state)
 	d.probe.result = MEM_ERROR;
 	assert_int_equal(as_map(&d.rig.as, &u.client, 0x8000, 16, MEM_READ, &m), MEM_ERROR);
 	assert_int_equal(u.client.slots_used, 0);
-	assert_int_equal(u.client.live, 0);
+	assert_int_equal(map_client_live(&u.client), 0);
 	dma_rig_destroy(&d);
 }
 
@@ -262,7 +262,7 @@ static void what_is_denied_is_not_mapped_and_recorded(void **state)
 	assert_int_equal(as_map(&d.dma, &u.client, 0x9000, 0x20, MEM_WRITE, &m), MEM_ACCESS_ERROR);
 	assert_fault(&d.flat, 2, 0x9000, 0x20, MEM_WRITE, IOMMU_FAULT_READONLY);
 	assert_null(d.flat.iommu.links);
-	assert_int_equal(u.client.live, 0);
+	assert_int_equal(map_client_live(&u.client), 0);
 	dma_rig_destroy(&d);
 }
 
@@ -291,7 +291,7 @@ static void an_invalidation_revokes_just_the_mappings_over_its_range(void **stat
 	assert_int_equal(as_unmap(&first, 0), MEM_ACCESS_ERROR);
 	assert_int_equal(as_unmap(&third, 0), MEM_ACCESS_ERROR);
 	assert_null(d.flat.iommu.links);
-	assert_int_equal(u.client.live, 0);
+	assert_int_equal(map_client_live(&u.client), 0);
 	/* A client that does not want to be called is not. */
 	u.client.revoked = NULL;
 	as_map(&d.dma, &u.client, 0, 8, MEM_WRITE, &first);
@@ -310,7 +310,7 @@ static void nothing_stale_is_written_after_an_invalidation(void **state)
 	dma_rig_init(&d);
 	user_init(&u);
 	assert_int_equal(as_map(&d.dma, &u.client, 0x8000, 8, MEM_WRITE, &m), MEM_OK);
-	assert_true(m.bounced);
+	assert_true(m.state & MAPPING_BOUNCED);
 	memset(m.host, 0x99, 8);
 	assert_int_equal(iommu_invalidate(&d.flat.iommu, 0x8000, 0x8fff), 1);
 	assert_int_equal(as_unmap(&m, 8), MEM_ACCESS_ERROR);
@@ -320,7 +320,7 @@ static void nothing_stale_is_written_after_an_invalidation(void **state)
 	u.unmap_when_revoked = &m;
 	assert_int_equal(as_map(&d.dma, &u.client, 0x8000, 8, MEM_WRITE, &m), MEM_OK);
 	assert_int_equal(iommu_invalidate(&d.flat.iommu, 0x8000, 0x8fff), 1);
-	assert_int_equal(u.client.live, 0);
+	assert_int_equal(map_client_live(&u.client), 0);
 	assert_null(d.flat.iommu.links);
 	assert_int_equal(d.probe.calls, 0);
 	dma_rig_destroy(&d);
@@ -389,7 +389,7 @@ static void a_translation_invalidated_while_mapping_is_made_anew(void **state)
 	as_unmap(&m, 0);
 	restless.invalidations = 1;
 	assert_int_equal(as_map(&dma, &u.client, 0x1000, 16, MEM_READ, &m), MEM_OK);
-	assert_true(m.bounced);
+	assert_true(m.state & MAPPING_BOUNCED);
 	assert_int_equal(u.client.slots_used, 1);
 	as_unmap(&m, 0);
 	/* Between the first page and the next ones: not taken for one translation. */

@@ -21,6 +21,7 @@
 
 #define READERS	 3
 #define COMMITS	 20000
+#define FLUSHES	 1000 /* invalidations beside mappings; they are waited for, one by one */
 #define SIZE	 0x1000
 #define OFFSET_A 0x10000
 #define OFFSET_B 0x80000
@@ -214,6 +215,115 @@ static void test_readers_never_see_a_mixture_nor_a_freed_view(void **state)
 	unmake(&s);
 }
 
+/*
+ * ---- mappings on several CPUs
+ * -------------------------------------------------------------------------------
+ */
+
+struct mapper {
+	struct stress *stress;
+	struct mem_reader reader;
+	struct map_client client;
+	struct mem_mapping mapping[2];
+	pthread_mutex_t lock; /* of client and mappings */
+	pthread_t thread;
+	u64 maps, refused, wrong;
+	u32 revoked;
+};
+
+/* As mm/map.h says: by taking the lock it waits for what is under way. */
+static void on_revoked(void *device, struct mem_mapping *mapping)
+{
+	struct mapper *m = device;
+
+	pthread_mutex_lock(&m->lock);
+	m->revoked += mapping->host && !mem_map_valid(mapping);
+	pthread_mutex_unlock(&m->lock);
+}
+
+/* Ends the older of two mappings and makes a new one: they come and go in another order than they lie. */
+static void exchange_mapping(struct mapper *m, u64 i)
+{
+	struct mem_mapping *mapping = &m->mapping[i / 3 % 2];
+	u64 address = i % (SIZE - 8);
+
+	pthread_mutex_lock(&m->lock);
+	if (mapping->host) {
+		bool valid = mem_map_valid(mapping);
+
+		m->wrong += valid && mapping->host[0] != 0x0a && mapping->host[0] != 0x0b;
+		/* It may be revoked between the two looks, but not come back. */
+		m->wrong += as_unmap(mapping, 0) == MEM_OK && !valid;
+	}
+	if (as_map(&m->stress->dma_space, &m->client, address, 8, MEM_READ, mapping) == MEM_OK)
+		m->maps++;
+	else
+		m->refused++;
+	pthread_mutex_unlock(&m->lock);
+}
+
+static void *run_mapper(void *argument)
+{
+	struct mapper *m = argument;
+	struct stress *s = m->stress;
+
+	mem_reader_online(&s->core, &m->reader);
+	__atomic_add_fetch(&s->started, 1, __ATOMIC_RELEASE);
+	for (u64 i = 0; !__atomic_load_n(&s->stop, __ATOMIC_ACQUIRE); i++) {
+		exchange_mapping(m, i);
+		mem_reader_quiescent(&m->reader);
+	}
+	mem_reader_offline(&m->reader);
+	return NULL;
+}
+
+static void test_mappings_of_many_cpus_are_linked_and_revoked_one_by_one(void **state)
+{
+	static struct stress s;
+	static struct mapper mappers[READERS];
+	u64 maps = 0, revoked = 0;
+	unsigned told = 0;
+
+	(void)state;
+	make(&s);
+	for (int i = 0; i < READERS; i++) {
+		struct mapper *m = &mappers[i];
+
+		m->stress = &s;
+		assert_int_equal(pthread_mutex_init(&m->lock, NULL), 0);
+		map_client_init(&m->client, "mapper", NULL, 0, NULL, 0, NULL, on_revoked, m);
+		assert_int_equal(pthread_create(&m->thread, NULL, run_mapper, m), 0);
+	}
+	while (__atomic_load_n(&s.started, __ATOMIC_ACQUIRE) < READERS)
+		sched_yield();
+	for (unsigned i = 1; i <= FLUSHES; i++) {
+		__atomic_store_n(&s.translated, i & 1 ? OFFSET_B : OFFSET_A, __ATOMIC_RELEASE);
+		told += iommu_invalidate(&s.iommu, 0, SIZE - 1);
+		if (i % 16 == 0)
+			sched_yield();
+	}
+	__atomic_store_n(&s.stop, 1, __ATOMIC_RELEASE);
+	for (int i = 0; i < READERS; i++) {
+		struct mapper *m = &mappers[i];
+
+		assert_int_equal(pthread_join(m->thread, NULL), 0);
+		for (unsigned k = 0; k < 2; k++)
+			as_unmap(&m->mapping[k], 0);
+		assert_int_equal(map_client_live(&m->client), 0);
+		assert_int_equal(m->refused, 0);
+		assert_int_equal(m->wrong, 0);
+		maps += m->maps;
+		revoked += m->revoked;
+		pthread_mutex_destroy(&m->lock);
+	}
+	assert_null(s.iommu.links);
+	assert_true(maps > 0);
+	/* Who is told may have unmapped by then. */
+	assert_true(revoked <= told);
+	print_message("# %llu mappings, %u revoked\n", (unsigned long long)maps, told);
+	unmake(&s);
+}
+
 static void test_a_view_stays_while_one_reader_holds_it(void **state)
 {
 	static struct stress s;
@@ -239,6 +349,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_readers_never_see_a_mixture_nor_a_freed_view),
+		cmocka_unit_test(test_mappings_of_many_cpus_are_linked_and_revoked_one_by_one),
 		cmocka_unit_test(test_a_view_stays_while_one_reader_holds_it),
 	};
 
