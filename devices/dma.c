@@ -63,7 +63,8 @@ enum mem_result dma_map(struct dma_port *port, u64 address, u64 length, enum mem
 		*mapping = (struct mem_mapping){ 0 };
 		return MEM_ACCESS_ERROR;
 	}
-	result = as_map(port->as, &port->client, address, length, access, mapping);
+	result = as_map_cached(port->as, &port->cache.section, &port->client, address, length, access,
+			       mapping);
 	return account(port, result, &port->maps, mapping->length);
 }
 
