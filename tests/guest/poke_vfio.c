@@ -22,7 +22,7 @@
 /* QEMU's edu takes a transfer of its last byte for one too large. */
 enum { SPAN = EDU_BUFFER_SIZE - 8 };
 enum { POOL = 16, IOVA = 0x100000, NO_WRITE = 5, NO_READ = 6 };
-enum { COMPATIBILITY_BLOCKED = 0x25, SOURCE_REFUSED = 0x26 };
+enum { NOT_PRESENT = 0x22, COMPATIBILITY_BLOCKED = 0x25, SOURCE_REFUSED = 0x26 };
 
 static struct vfio_function f;
 static uint8_t *pool, expected[POOL * PAGE];
@@ -336,10 +336,17 @@ static void forged_message(void)
 	faults_begin();
 	forge(config, msi, 0xfee00000, RESCHEDULE);
 	faults_expect('I', f.requester, 0, COMPATIBILITY_BLOCKED);
-	/* The entry before its own: another function's, because they are given out in turn. */
-	faults_begin();
-	forge(config, msi, REMAPPABLE | SUBHANDLE | (handle - 1) << 5, 0);
-	faults_expect('I', f.requester, handle - 1, SOURCE_REFUSED);
+	/* The first entries are those of the IOAPIC, as far as they are in use. */
+	struct dmar_fault fault = { 0 };
+	for (unsigned index = 0; index < handle && fault.reason != SOURCE_REFUSED; index++) {
+		faults_begin();
+		forge(config, msi, REMAPPABLE | SUBHANDLE | index << 5, 0);
+		if (faults_read(&fault, 1) != 1 || fault.kind != 'I' || fault.requester != f.requester ||
+		    fault.address != index || (fault.reason != SOURCE_REFUSED && fault.reason != NOT_PRESENT))
+			fail("a message for entry %u: fault %c of %04x, index 0x%llx, reason 0x%x", index,
+			     fault.kind, fault.requester, (unsigned long long)fault.address, fault.reason);
+	}
+	EXPECT(fault.reason, SOURCE_REFUSED);
 	EXPECT(interrupts("RES"), reschedule);
 	EXPECT(vfio_interrupts(event, 0), 0);
 	/* What it was given works. */
