@@ -128,7 +128,6 @@ static void print_mappings(struct printer *p, struct vtd_gate *gate, unsigned li
 		spin_unlock(&p->unit->lock);
 		if (vtd_in_interrupt_range(at))
 			entry.perm = MEM_NONE;
-		entry.translated = (entry.translated & ~entry.mask) | (at & entry.mask);
 		if (!goes_on(&range, at, entry.translated, entry.perm)) {
 			if (!print_range(p, &range, &lines))
 				break;

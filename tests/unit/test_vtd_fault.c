@@ -216,6 +216,8 @@ static void a_masked_event_waits_and_is_forgotten_with_its_causes(void **state)
 
 	(void)state;
 	vtd_rig_init_translating(&v);
+	write32(&v, R_FEDATA, 0x4021);
+	write32(&v, R_FEADDR, 0xfee01004);
 	write_denied(&v, 0);
 	assert_int_equal(v.messages, 0);
 	assert_int_equal(read32(&v, R_FECTL), 0xc0000000);
@@ -225,6 +227,8 @@ static void a_masked_event_waits_and_is_forgotten_with_its_causes(void **state)
 	write32(&v, R_FECTL, 0x40000000);
 	assert_int_equal(read32(&v, R_FECTL), 0);
 	assert_int_equal(v.messages, 1);
+	assert_int_equal(v.message[0].address, 0xfee01004);
+	assert_int_equal(v.message[0].data, 0x4021);
 	write32(&v, R_FECTL, 0x40000000);
 	assert_int_equal(v.messages, 1);
 	write32(&v, R_FRCD + 12, 0x80000000);

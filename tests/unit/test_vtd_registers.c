@@ -128,6 +128,8 @@ static void accesses_of_other_sizes_are_not_decoded(void **state)
 	assert_int_equal(as_load(&v.rig.as, &cache, VTD_PAGE, 2, &value), MEM_DECODE_ERROR);
 	assert_int_equal(as_store(&v.rig.as, &cache, VTD_PAGE + R_RTADDR + 2, 2, 1), MEM_DECODE_ERROR);
 	assert_int_equal(as_store(&v.rig.as, &cache, VTD_PAGE + R_RTADDR, 1, 1), MEM_DECODE_ERROR);
+	assert_int_equal(as_load(&v.rig.as, &cache, VTD_PAGE + 2, 4, &value), MEM_DECODE_ERROR);
+	assert_int_equal(as_store(&v.rig.as, &cache, VTD_PAGE + R_GSTS, 8, ~0ull), MEM_DECODE_ERROR);
 	assert_int_equal(read64(&v, R_RTADDR), 0);
 	vtd_rig_destroy(&v);
 }
@@ -282,7 +284,13 @@ static void a_command_starts_with_the_half_that_holds_its_trigger(void **state)
 	write32(&v, R_CCMD, ~0u);
 	assert_int_equal(leads_to(&v.gate, 0x5000, MEM_READ), DATA);
 	assert_true(v.gate.context.present);
+	/* Granularities alone are no commands, whatever follows them. */
+	write32(&v, R_CCMD + 4, 0x60000000);
 	write32(&v, R_CCMD, DEVFN << 16 | DOMAIN);
+	write32(&v, R_IOTLB + 4, 0x10000000);
+	write32(&v, R_IOTLB, 0);
+	assert_int_equal(leads_to(&v.gate, 0x5000, MEM_READ), DATA);
+	assert_true(v.gate.context.present);
 	write32(&v, R_CCMD + 4, 0xe0000000);
 	assert_int_equal(read64(&v, R_CCMD), 0x7800000000000000 | DEVFN << 16 | DOMAIN);
 	assert_false(v.gate.context.present);
@@ -476,6 +484,10 @@ static void a_reset_leaves_nothing_of_the_guest(void **state)
 		assert_int_equal(read32(&v, offset), offset == R_FECTL || offset == R_IECTL ? 0x80000000 : 0);
 	assert_int_equal(leads_to(&v.gate, 0x5000, MEM_READ), 0x5000);
 	assert_true(vtd_remap_interrupt(&v.unit, DEVFN, &address, &data));
+	/* Records are used from the first one on. */
+	translate_on(&v);
+	assert_int_equal(as_write(&v.dma, 0x7000, "x", 1), MEM_ACCESS_ERROR);
+	assert_record(&v, 0, 0x7000, 8, DEVFN, false);
 	vtd_rig_destroy(&v);
 }
 
