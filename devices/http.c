@@ -197,7 +197,7 @@ int fs_read_custom(struct fs_file *file, char *buffer, int count)
 	for (; count - done >= 4; done += 4, at += 4) {
 		u32 word = at / 4 * 2654435761u;
 
-		memcpy(buffer + done, &word, sizeof(word));
+		__builtin_memcpy(buffer + done, &word, sizeof(word));
 	}
 	for (; done < count; done++, at++)
 		buffer[done] = (char)test_byte(at);
