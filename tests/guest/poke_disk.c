@@ -274,13 +274,15 @@ static void disk_limits(const char *path)
 
 static void refuses_writes(const char *path)
 {
-	const int disk = open(path, O_RDWR);
+	const int disk = open_disk(path, O_RDONLY), writer = open(path, O_RDWR);
 	int read_only = 0;
 
-	if (disk >= 0 || errno != EACCES)
-		fail("%s can be opened for writing", path);
-	if (ioctl(open_disk(path, O_RDONLY), BLKROGET, &read_only) != 0 || !read_only)
+	if (ioctl(disk, BLKROGET, &read_only) != 0 || !read_only)
 		fail("%s is not read-only", path);
+	if (pread(disk, chunk, PAGE, 0) != PAGE)
+		fail("cannot read %s: %s", path, strerror(errno));
+	if (writer >= 0 && pwrite(writer, chunk, PAGE, 0) >= 0)
+		fail("%s takes writes", path);
 }
 
 /* ---- random numbers ---- */
