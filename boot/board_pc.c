@@ -235,7 +235,7 @@ static bool entropy(void *owner, void *bytes, size_t length)
 	return cpu_entropy(bytes, length);
 }
 
-static bool add_functions(struct pc *pc, const struct boot *boot)
+static bool add_functions(struct pc *pc, const struct boot *boot, const u8 mac[ETHERNET_MAC])
 {
 	if (!add_disk(pc, PC_DISK, &pc->disk, boot, &boot->disk, boot->config->disk_readonly) ||
 	    !add_disk(pc, PC_SCRATCH, &pc->scratch, boot, &boot->scratch, false))
@@ -252,6 +252,13 @@ static bool add_functions(struct pc *pc, const struct boot *boot)
 
 		virtio_rng_init(&pc->rng, &setup, entropy, NULL);
 		if (!add_function(pc, PC_RNG, &pc->rng.dev.pci))
+			return false;
+	}
+	if (boot->config->net) {
+		const struct virtio_setup setup = virtio_setup(pc, boot->config, "net");
+
+		virtio_net_init(&pc->net, &setup, mac);
+		if (!add_function(pc, PC_NET, &pc->net.dev.pci))
 			return false;
 	}
 	if (boot->config->edu) {
@@ -283,7 +290,7 @@ static bool init_vtd(struct pc *pc, const struct boot *boot)
 	return !pc->has_vtd || vtd_init(&pc->vtd, &config) == 0;
 }
 
-static bool init_pci(struct pc *pc, const struct boot *boot)
+static bool init_pci(struct pc *pc, const struct boot *boot, const u8 mac[ETHERNET_MAC])
 {
 	pc->pci.core = &pc->core;
 	pc->pci.memory = &pc->pci_memory;
@@ -297,7 +304,7 @@ static bool init_pci(struct pc *pc, const struct boot *boot)
 		pc->pci.line[i] = 16 + i;
 	}
 	pci_host_init(&pc->pci);
-	return add_functions(pc, boot) &&
+	return add_functions(pc, boot, mac) &&
 	       pci_place_bars(&pc->pci, PC_PCI_MEMORY, PC_PCI_MEMORY + PC_PCI_MEMORY_SIZE - 1, PC_PCI_IO,
 			      PC_PCI_IO + PC_PCI_IO_SIZE - 1) == 0;
 }
@@ -337,7 +344,8 @@ static bool check_width(const struct pc *pc)
 	return false;
 }
 
-bool pc_create(struct pc *pc, const struct boot *boot, const struct pc_console *console)
+bool pc_create(struct pc *pc, const struct boot *boot, const struct pc_console *console,
+	       const u8 mac[ETHERNET_MAC])
 {
 	if (!check_tables())
 		return false;
@@ -369,7 +377,7 @@ bool pc_create(struct pc *pc, const struct boot *boot, const struct pc_console *
 	pc->lapic_mmio.device = vcpu_lapic(pc->vm.vcpu);
 	region_changed(&pc->lapic_mmio);
 	init_devices(pc, boot->tsc_hz);
-	if (!init_vtd(pc, boot) || !init_pci(pc, boot)) {
+	if (!init_vtd(pc, boot) || !init_pci(pc, boot, mac)) {
 		log_error("the PCI bus could not be set up");
 		return false;
 	}
@@ -379,7 +387,8 @@ bool pc_create(struct pc *pc, const struct boot *boot, const struct pc_console *
 
 unsigned pc_virtio(struct pc *pc, struct virtio_device *devices[PC_SLOTS])
 {
-	struct virtio_device *all[] = { &pc->disk.dev, &pc->scratch.dev, &pc->hvc.dev, &pc->rng.dev };
+	struct virtio_device *all[] = { &pc->disk.dev, &pc->scratch.dev, &pc->hvc.dev, &pc->rng.dev,
+					&pc->net.dev };
 	unsigned count = 0;
 
 	for (unsigned i = 0; i < ARRAY_SIZE(all); i++)

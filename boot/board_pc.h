@@ -20,6 +20,7 @@
 #include "devices/uart16550.h"
 #include "devices/virtio_blk.h"
 #include "devices/virtio_console.h"
+#include "devices/virtio_net.h"
 #include "devices/virtio_rng.h"
 #include "iommu/fault.h"
 #include "iommu/vtd.h"
@@ -49,7 +50,7 @@
 #define PC_RANGES_MAX (2 * RAM_PIECES + 1)
 
 /* Who can master the bus, by the rows of pc_dma_windows. */
-enum pc_slot { PC_DISK, PC_SCRATCH, PC_CONSOLE, PC_EDU, PC_RNG, PC_SLOTS };
+enum pc_slot { PC_DISK, PC_SCRATCH, PC_CONSOLE, PC_EDU, PC_RNG, PC_NET, PC_SLOTS };
 
 /*
  * A device's way to guest RAM, two gates in a row:
@@ -64,7 +65,7 @@ struct pc_dma {
 	struct address_space space, behind;
 };
 
-/* Where the console's bytes go, and what a physical interrupt or a hypercall means: the owner's business. */
+/* Where the consoles' bytes go, and what a physical interrupt or a hypercall means: the owner's business. */
 struct pc_console {
 	struct uart_backend com1;
 	struct virtio_console_backend hvc;
@@ -107,6 +108,7 @@ struct pc {
 	struct virtio_blk disk, scratch;
 	struct virtio_console hvc;
 	struct virtio_rng rng;
+	struct virtio_net net;
 
 	/* The machine. */
 	struct pc_console console;
@@ -122,9 +124,10 @@ extern const struct dma_table pc_dma_windows[PC_SLOTS];
 
 /*
  * Checks the tables, takes the guest's RAM and builds everything, with all devices and the vCPU as after reset. False: said
- * why by log_error. `pc` is zeroed memory and stays where it is.
+ * why by log_error. `pc` is zeroed memory and stays where it is. `mac`: of the guest's network card.
  */
-bool pc_create(struct pc *pc, const struct boot *boot, const struct pc_console *console);
+bool pc_create(struct pc *pc, const struct boot *boot, const struct pc_console *console,
+	       const u8 mac[ETHERNET_MAC]);
 void pc_destroy(struct pc *pc);
 
 /* Whether it was configured, and so is on the bus. */

@@ -94,5 +94,6 @@ const struct dma_table pc_dma_windows[PC_SLOTS] = {
 	[PC_SCRATCH] = WINDOW("scratch", PCI_DEVFN(2, 0), virtio_dma),
 	[PC_CONSOLE] = WINDOW("console", PCI_DEVFN(3, 0), virtio_dma),
 	[PC_EDU] = WINDOW("edu", PCI_DEVFN(4, 0), edu_dma),
+	[PC_NET] = WINDOW("net", PCI_DEVFN(6, 0), virtio_dma),
 	[PC_RNG] = WINDOW("rng", PCI_DEVFN(5, 0), virtio_dma),
 };

@@ -111,6 +111,18 @@ static void feed_guest(struct monitor_line *line)
 		line->input_first++;
 }
 
+bool monitor_type(struct monitor *monitor, const char *bytes, size_t length)
+{
+	struct monitor_line *line = &monitor->lines[MONITOR_COM1];
+
+	if (monitor->stopped || MONITOR_INPUT - (line->input_end - line->input_first) < length)
+		return false;
+	for (size_t i = 0; i < length; i++)
+		line->input[line->input_end++ % MONITOR_INPUT] = (u8)bytes[i];
+	feed_guest(line);
+	return true;
+}
+
 void monitor_show(struct monitor *monitor, struct monitor_line *line)
 {
 	struct text_ring *missed = &monitor->shown->missed;
@@ -255,11 +267,12 @@ struct pc_console monitor_console(struct monitor *monitor)
 	};
 }
 
-void monitor_init(struct monitor *monitor, struct pc *pc, const struct boot *boot)
+void monitor_init(struct monitor *monitor, struct pc *pc, const struct boot *boot, struct uplink *uplink)
 {
 	memset(monitor, 0, sizeof(*monitor));
 	monitor->pc = pc;
 	monitor->boot = boot;
+	monitor->uplink = uplink;
 	monitor->lines[MONITOR_COM1] =
 		(struct monitor_line){ .monitor = monitor, .name = "com1", .receive = com1_receive };
 	monitor->lines[MONITOR_HVC0] =
@@ -287,11 +300,13 @@ enum config_action monitor_stay(struct monitor *monitor)
 	monitor_say("the guest is gone; 'help' lists what can be looked at, 'quit' ends\n");
 	monitor_say(PROMPT + 2);
 	for (;;) {
+		bool busy = uplink_poll(monitor->uplink);
+
 		serial_poll();
 		monitor_service(monitor);
 		if (monitor->leave)
 			return monitor->next;
-		if (serial_irq() == SERIAL_NO_IRQ)
+		if (busy || serial_irq() == SERIAL_NO_IRQ)
 			cpu_pause();
 		else
 			sti_hlt_cli();

@@ -9,6 +9,7 @@
 
 #include "arch/text_ring.h"
 #include "boot/board_pc.h"
+#include "boot/uplink.h"
 
 #define MONITOR_COMMAND 80
 /* Powers of two. */
@@ -32,6 +33,7 @@ enum { MONITOR_COM1, MONITOR_HVC0, MONITOR_LINES };
 struct monitor {
 	struct pc *pc;
 	const struct boot *boot;
+	struct uplink *uplink;
 	struct monitor_line lines[MONITOR_LINES];
 	struct monitor_line *shown; /* has the terminal */
 	bool open, stopped;	    /* a prompt is shown; there is no guest any more */
@@ -50,13 +52,16 @@ struct monitor {
 	struct log_rate marks;
 };
 
-void monitor_init(struct monitor *monitor, struct pc *pc, const struct boot *boot);
+void monitor_init(struct monitor *monitor, struct pc *pc, const struct boot *boot, struct uplink *uplink);
 
 /* The ends of the guest's serial lines: hand them to pc_create(). */
 struct pc_console monitor_console(struct monitor *monitor);
 
 /* Moves bytes between the machine's line, the guest's UART and the prompt. At physical interrupts and timer exits. */
 void monitor_service(struct monitor *monitor);
+
+/* For the guest's first line, as if typed: all of it, or nothing and false. */
+bool monitor_type(struct monitor *monitor, const char *bytes, size_t length);
 
 /* Gives the terminal to a line, after what it has missed, and closes the prompt. */
 void monitor_show(struct monitor *monitor, struct monitor_line *line);

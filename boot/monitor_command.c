@@ -67,6 +67,12 @@ static void command_devices(struct monitor *monitor, const char *argument)
 		virtio_print(devices[i], monitor_say_line, NULL);
 }
 
+static void command_net(struct monitor *monitor, const char *argument)
+{
+	(void)argument;
+	uplink_print(monitor->uplink, monitor_say_line, NULL);
+}
+
 static void command_exits(struct monitor *monitor, const char *argument)
 {
 	(void)argument;
@@ -165,6 +171,7 @@ static const struct {
 	{ "mtree", "the region trees; -f: as flattened", command_mtree },
 	{ "iommu", "DMA windows, the VT-d unit, faults", command_iommu },
 	{ "devices", "virtio devices and their queues", command_devices },
+	{ "net", "the network: addresses, ports, counters", command_net },
 	{ "ept", "how guest memory is mapped", command_ept },
 	{ "exits", "VM exits by reason: how many, how long", command_exits },
 	{ "history", "the last exits", command_history },

@@ -63,8 +63,13 @@ static bool start_guest(struct monitor *monitor)
 {
 	const struct boot *boot = monitor->boot;
 	const struct pc_console console = monitor_console(monitor);
+	u8 mac[ETHERNET_MAC];
 
-	return pc_create(monitor->pc, boot, &console) && pc_load(monitor->pc, boot);
+	uplink_guest_mac(monitor->uplink, mac);
+	if (!pc_create(monitor->pc, boot, &console, mac) || !pc_load(monitor->pc, boot))
+		return false;
+	uplink_connect(monitor->uplink, monitor);
+	return true;
 }
 
 /* What it took from efi_main to here. */
@@ -82,23 +87,26 @@ static void forget_guest(struct monitor *monitor)
 {
 	const struct boot *boot = monitor->boot;
 
+	uplink_disconnect(monitor->uplink);
 	pc_destroy(monitor->pc);
 	*monitor->pc = (struct pc){ 0 };
 	for (unsigned i = 0; i < boot->ram_count; i++)
 		clear_qwords((void *)boot->ram[i].address, boot->ram[i].size);
-	monitor_init(monitor, monitor->pc, boot);
+	monitor_init(monitor, monitor->pc, boot, monitor->uplink);
 }
 
 static struct monitor *new_monitor(const struct boot *boot)
 {
 	struct pc *pc = calloc(1, sizeof(*pc));
 	struct monitor *monitor = calloc(1, sizeof(*monitor));
+	struct uplink *uplink = calloc(1, sizeof(*uplink));
 
-	if (pc && monitor) {
-		monitor_init(monitor, pc, boot);
+	if (pc && monitor && uplink) {
+		uplink_start(uplink, boot);
+		monitor_init(monitor, pc, boot, uplink);
 		return monitor;
 	}
-	log_error("no heap left for the board (%zu bytes)", sizeof(*pc));
+	log_error("no heap left for the board (%zu bytes)", sizeof(*pc) + sizeof(*monitor) + sizeof(*uplink));
 	host_poweroff(1);
 }
 

@@ -17,6 +17,7 @@ bool pc_rig_open(struct pc_rig **out, const struct boot *boot)
 	struct pc_rig *rig = *out = calloc(1, sizeof(*rig));
 	u8 *scratch = calloc(1, PC_RIG_SCRATCH);
 	const struct pc_console console = { .host_interrupt = ignore_interrupt };
+	static const u8 mac[ETHERNET_MAC] = { 2, 'g', 'u', 'e', 's', 't' };
 
 	if (!EXPECT(rig && scratch))
 		return false;
@@ -28,7 +29,7 @@ bool pc_rig_open(struct pc_rig **out, const struct boot *boot)
 	rig->boot.scratch = (struct boot_file){ "scratch", scratch, PC_RIG_SCRATCH };
 	rig->scratch = scratch;
 	rig->ram = (u8 *)boot->ram[0].address;
-	if (pc_create(&rig->pc, &rig->boot, &console))
+	if (pc_create(&rig->pc, &rig->boot, &console, mac))
 		return true;
 	free(scratch);
 	free(rig);

@@ -234,7 +234,7 @@ static bool the_board(const struct boot *boot)
 	const struct pc_console console = { .host_interrupt = ignore_interrupt,
 					    .hypercall = hypercall,
 					    .owner = rig };
-	fine = EXPECT(pc_create(&rig->pc, &rig->boot, &console));
+	fine = EXPECT(pc_create(&rig->pc, &rig->boot, &console, (const u8[ETHERNET_MAC]){ 2 }));
 	u8 *ram = (u8 *)boot->ram[0].address;
 	put_tables(ram);
 	memcpy(ram + SCAN_CODE, guest_scan, (size_t)(guest_scan_end - guest_scan));
