@@ -15,15 +15,15 @@ GUEST    = --kernel "$${KERNEL:-$$(tools/kernel)}"
 
 # What reaches a disk is in the initramfs, everything else on the disk.
 DISK_MODULES = --module virtio_pci --module virtio_blk
-ROOT_MODULES = $(DISK_MODULES) --module virtio_console --module virtio-rng --module vfio-pci --module vfio_iommu_type1
+ROOT_MODULES = $(DISK_MODULES) --module virtio_console --module virtio-rng --module virtio_net --module vfio-pci --module vfio_iommu_type1
 
 $(BUILD)/initrd: tests/guest/init.disk tests/guest/init tools/mkinitramfs tools/mktree | setup
 	$(call say,CPIO)
 	$(Q)tools/mkinitramfs $@ $< $(DISK_MODULES) tests/guest/init
 
-$(BUILD)/root: tests/guest/init tools/mkroot tools/mktree | setup
+$(BUILD)/root: tests/guest/init tests/guest/udhcpc.script tools/mkroot tools/mktree | setup
 	$(call say,EXT4)
-	$(Q)tools/mkroot $@ $(ROOT_MODULES) $<
+	$(Q)tools/mkroot $@ $(ROOT_MODULES) $(filter tests/guest/%,$^)
 
 GUEST_CHECKS = $(BUILD)/guest/poke $(wildcard tests/guest/check-* tests/guest/suite-*)
 $(BUILD)/test-initrd: tests/guest/init.test $(GUEST_CHECKS) tools/mkinitramfs tools/mktree | setup
