@@ -196,7 +196,7 @@ static __attribute__((noinline)) enum mem_result read_pages(const struct address
 	while (likely(piece.there) && likely(piece.there->flags & SECTION_READ_DIRECT)) {
 		const u8 *next = piece.there->host + (piece.to - piece.there->first);
 
-		if (next != host + found) {
+		if ((uintptr_t)next != (uintptr_t)host + found) {
 			if (found)
 				copy_in(buffer + moved, host, found);
 			moved += found;
@@ -229,7 +229,7 @@ static __attribute__((noinline)) enum mem_result write_pages(const struct addres
 		u8 *next = piece.there->host + (piece.to - piece.there->first);
 		bool logged = piece.there->flags & SECTION_DIRTY_LOG;
 
-		if (next != host + found || unlikely(logged)) {
+		if ((uintptr_t)next != (uintptr_t)host + found || unlikely(logged)) {
 			if (found)
 				copy_out(host, buffer + moved, found);
 			moved += found;
