@@ -356,6 +356,7 @@ bool pc_create(struct pc *pc, const struct boot *boot, const struct pc_console *
 		log_error("the guest's address maps could not be built");
 		return false;
 	}
+	as_set_ram_only(&pc->dma_ram, true);
 	const struct vm_config config = {
 		.name = "guest",
 		.memory = &pc->memory,

@@ -43,7 +43,7 @@
 
 #define PC_VTD		 0xfed90000ull
 #define PC_VTD_WIDTH	 48 /* bits that a device can address behind the unit */
-#define PC_IOTLB_ENTRIES 1024
+#define PC_IOTLB_ENTRIES 256
 
 #define PC_EXTENTS_MAX BOOT_EXTENTS_MAX
 /* Guest RAM as images and ACPI tables see it: each piece of a window, less the hole below 1 MiB. */
