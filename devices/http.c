@@ -174,9 +174,11 @@ void fs_close_custom(struct fs_file *file)
 		buffer->used = false;
 }
 
+#define TEST_STEP 2654435761u
+
 static u8 test_byte(u32 at)
 {
-	return (u8)(at / 4 * 2654435761u >> 8 * (at % 4));
+	return (u8)(at / 4 * TEST_STEP >> 8 * (at % 4));
 }
 
 /* The test file, header first. */
@@ -184,7 +186,7 @@ int fs_read_custom(struct fs_file *file, char *buffer, int count)
 {
 	const struct buffer *from = file->pextension;
 	int header = (int)from->header, done = 0;
-	u32 at;
+	u32 at, word;
 
 	count = MIN(count, file->len - file->index);
 	if (file->index < header) {
@@ -194,11 +196,9 @@ int fs_read_custom(struct fs_file *file, char *buffer, int count)
 	at = (u32)(file->index + done - header);
 	for (; done < count && at % 4; done++, at++)
 		buffer[done] = (char)test_byte(at);
-	for (; count - done >= 4; done += 4, at += 4) {
-		u32 word = at / 4 * 2654435761u;
-
+	word = at / 4 * TEST_STEP;
+	for (; count - done >= 4; done += 4, at += 4, word += TEST_STEP)
 		__builtin_memcpy(buffer + done, &word, sizeof(word));
-	}
 	for (; done < count; done++, at++)
 		buffer[done] = (char)test_byte(at);
 	file->index += count;

@@ -16,6 +16,9 @@
 #define SSIZE_MAX LONG_MAX
 #endif
 
+#define lwip_htons(value) __builtin_bswap16(value)
+#define lwip_htonl(value) __builtin_bswap32(value)
+
 /* The Internet checksum's sum, network_sum.c. */
 uint16_t network_lwip_sum(const void *data, int length);
 #define LWIP_CHKSUM network_lwip_sum
