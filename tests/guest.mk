@@ -18,7 +18,7 @@ $(BUILD)/guest/doomed: tests/guest/doomed.S tests/guest.mk
 	$(Q)$(CC) -m32 -DRAM_END='($(DOOMED_MEMORY) << 20)' -nostdlib -static -no-pie -Wl,-Ttext-segment=0x100000,--build-id=none,-e,_start,-z,norelro $< -o $@
 
 # What Linux' scripted init runs beside busybox.
-$(BUILD)/guest/poke: tests/guest/poke.c $(wildcard tests/guest/poke_*.c) $(addprefix tests/guest/,faults.c sha256.c vfio.c virtio_user.c vtd_user.c) $(wildcard tests/guest/*.h) tests/guest.mk
+$(BUILD)/guest/poke: tests/guest/poke.c $(wildcard tests/guest/poke_*.c) $(addprefix tests/guest/,faults.c sha256.c vfio.c virtio_chains.c virtio_user.c vtd_user.c) $(wildcard tests/guest/*.h) tests/guest.mk
 	@mkdir -p $(@D)
 	$(call say,CC)
 	$(Q)$(CC) -std=gnu11 -O2 -static $(WARNINGS) -I. $(filter %.c,$^) -o $@
