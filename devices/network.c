@@ -270,7 +270,10 @@ static void start(void *argument)
 
 bool network_init(struct network *net, const struct network_config *config)
 {
-	assert(!the);
+	if (the) {
+		log_error("network: there is one already");
+		return false;
+	}
 	the = net;
 	memset(net, 0, sizeof(*net));
 	net->config = *config;

@@ -91,7 +91,7 @@ struct network {
 	u8 frame[ETHERNET_FRAME_MAX];
 };
 
-/* Once in a program. False: lwIP does not start; said why by log_error. */
+/* Once in a program. False: there is one already, or lwIP does not start; said by log_error. */
 bool network_init(struct network *net, const struct network_config *config);
 
 /* The port's lower half is the network's until it is detached. A slot holds one port. */
