@@ -76,6 +76,7 @@ struct naive_vtd_irte {
 /* What a device uses without asking again: gone with the invalidation of what it was made of. */
 struct naive_vtd_mapping {
 	bool live, gone;
+	bool vague; /* it may have been made of something else that is remembered: only all of it is sure to be gone */
 	u16 domain;
 	u64 first, last;
 };

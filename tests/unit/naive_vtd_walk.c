@@ -353,14 +353,35 @@ void naive_vtd_forget_translations(struct naive_vtd *vtd, unsigned granularity, 
 		struct naive_vtd_mapping *mapping = &vtd->mapping[i];
 		bool touched = mapping->first <= last && mapping->last >= first;
 
-		mapping->gone |=
-			granularity == 1 || (mapping->domain == domain && (granularity == 2 || touched));
+		mapping->gone |= granularity == 1 || (!mapping->vague && mapping->domain == domain &&
+						      (granularity == 2 || touched));
 	}
+}
+
+/* Is an entry remembered that leads to the same place in another domain, or by a page of another size? */
+static bool is_vague(const struct naive_vtd *vtd, u16 requester, const struct context *context,
+		     const struct naive_vtd_translation *page)
+{
+	unsigned i;
+
+	for (i = 0; i < vtd->contexts; i++) {
+		if (vtd->context[i].requester == requester &&
+		    naive_vtd_field(vtd->context[i].high, 23, 8) != context_domain(context))
+			return true;
+	}
+	for (i = 0; i < vtd->translations; i++) {
+		const struct naive_vtd_translation *kept = &vtd->translation[i];
+
+		if (kept->domain == context_domain(context) && page->iova - kept->iova <= kept->mask &&
+		    kept->mask != page->mask)
+			return true;
+	}
+	return false;
 }
 
 bool naive_vtd_mapped(struct naive_vtd *vtd, unsigned slot, u16 requester, u64 first, u64 last)
 {
-	struct naive_vtd_translation start, end;
+	struct naive_vtd_translation start = { .iova = first }, end = start;
 	struct context context = { 0 };
 
 	if (vtd->gsts & NAIVE_TES && !in_interrupt_range(first)) {
@@ -370,7 +391,13 @@ bool naive_vtd_mapped(struct naive_vtd *vtd, unsigned slot, u16 requester, u64 f
 		first = start.iova;
 		last = end.iova | end.mask;
 	}
-	vtd->mapping[slot] = (struct naive_vtd_mapping){ true, false, context_domain(&context), first, last };
+	vtd->mapping[slot] =
+		(struct naive_vtd_mapping){ .live = true,
+					    .vague = is_vague(vtd, requester, &context, &start) ||
+						     is_vague(vtd, requester, &context, &end),
+					    .domain = context_domain(&context),
+					    .first = first,
+					    .last = last };
 	return true;
 }
 
