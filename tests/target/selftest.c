@@ -15,9 +15,10 @@ extern const struct selftest_group test_run, test_host, test_ept, test_isolation
 	test_vtd, test_faults, test_bad_input, test_nic, test_network;
 
 static const struct selftest_group *const groups[] = {
-	&test_run,	 &test_host,   &test_ept,    &test_isolation, &test_insn,      &test_mmio,
-	&test_unclaimed, &test_inject, &test_events, &test_timer,     &test_cpu,       &test_msr,
-	&test_modes,	 &test_dma,    &test_vtd,    &test_faults,    &test_bad_input, &test_nic, &test_network,
+	&test_run,    &test_host,      &test_ept,    &test_isolation, &test_insn,
+	&test_mmio,   &test_unclaimed, &test_inject, &test_events,    &test_timer,
+	&test_cpu,    &test_msr,       &test_modes,  &test_dma,	      &test_vtd,
+	&test_faults, &test_bad_input, &test_nic,    &test_network,
 };
 
 static void say(const char *format, va_list arguments, const char *before)
