@@ -6,11 +6,13 @@
 #= CMDLINE its command line
 #= MEM its memory in MiB (512)
 #= CPU the emulator's CPU model
+#= NET user or user:PORT: a network card, and a network behind it that leads out; none: no card (user)
 #= MACHINE bochs or kvm (kvm where /dev/kvm offers nested VMX)
 INITRD  ?= $(BUILD)/initrd
 DISK    ?= $(BUILD)/root
 CMDLINE ?= console=ttyS0 cryptomgr.notests mitigations=off
 MEM     ?= 512
+NET     ?= user
 GUEST    = --kernel "$${KERNEL:-$$(tools/kernel)}"
 
 # What reaches a disk is in the initramfs, everything else on the disk.
@@ -38,7 +40,7 @@ $(BUILD)/test-root: tests/guest/init.test $(GUEST_CHECKS) tools/mkroot tools/mkt
 run: export KERNEL := $(KERNEL)
 run: export CMDLINE := $(CMDLINE)
 run: $(BUILD)/sluice.efi $(INITRD) $(DISK) ## boot Linux on Sluice in an emulator, on this terminal
-	@tools/run --efi $< $(GUEST) $(if $(INITRD),--initrd '$(INITRD)') $(if $(DISK),--guest-disk '$(DISK)') --cmdline "$$CMDLINE" --mem '$(MEM)' \
+	@tools/run --efi $< $(GUEST) $(if $(INITRD),--initrd '$(INITRD)') $(if $(DISK),--guest-disk '$(DISK)') --cmdline "$$CMDLINE" --mem '$(MEM)' --net '$(NET)' \
 		$(if $(CPU),--cpu '$(CPU)') $(if $(MACHINE),--machine '$(MACHINE)') $(if $(TIMEOUT),--timeout '$(TIMEOUT)')
 
 image: export KERNEL := $(KERNEL)
