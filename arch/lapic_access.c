@@ -130,6 +130,24 @@ bool lapic_msr_read(struct lapic *l, u32 msr, u64 *value)
 	return true;
 }
 
+/* Delivery status, remote IRR: written without effect. Linux writes ones there when it lets go of the APIC. */
+static u64 read_only_bits(u32 index)
+{
+	switch (index << 4) {
+	case LAPIC_LVT_LINT0:
+	case LAPIC_LVT_LINT1:
+		return BIT(14) | BIT(12);
+	case LAPIC_ICR:
+	case LAPIC_LVT_TIMER:
+	case LAPIC_LVT_THERMAL:
+	case LAPIC_LVT_PERF:
+	case LAPIC_LVT_ERROR:
+		return BIT(12);
+	default:
+		return 0;
+	}
+}
+
 bool lapic_msr_write(struct lapic *l, u32 msr, u64 value)
 {
 	u32 index = msr - LAPIC_MSR_X2APIC;
@@ -146,10 +164,10 @@ bool lapic_msr_write(struct lapic *l, u32 msr, u64 value)
 	if (index >= ARRAY_SIZE(lapic_registers) || !lapic_x2apic(l) ||
 	    !(lapic_registers[index].access & LAPIC_XW))
 		return false;
-	allowed = lapic_registers[index].mask;
+	allowed = lapic_registers[index].mask | read_only_bits(index);
 	if (index == LAPIC_ICR >> 4) {
-		/* The whole upper half is the destination; the delivery status of old may be written. */
-		allowed |= BITS(63, 32) | BIT(12);
+		/* The whole upper half is the destination. */
+		allowed |= BITS(63, 32);
 		if (value & ~allowed)
 			return false;
 		*lapic_reg(l, LAPIC_ICR + 4) = value >> 32;

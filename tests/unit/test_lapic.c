@@ -806,12 +806,12 @@ static void x2apic_reserved_bits_are_gp(void **state)
 		{ LAPIC_SVR, 0x3ff },
 		{ LAPIC_ESR, 0 },
 		{ LAPIC_ICR, 0xffffffff000cdfff },
-		{ LAPIC_LVT_TIMER, 0x700ff },
-		{ LAPIC_LVT_THERMAL, 0x107ff },
-		{ LAPIC_LVT_PERF, 0x107ff },
-		{ LAPIC_LVT_LINT0, 0x1a7ff },
-		{ LAPIC_LVT_LINT1, 0x1a7ff },
-		{ LAPIC_LVT_ERROR, 0x100ff },
+		{ LAPIC_LVT_TIMER, 0x710ff },
+		{ LAPIC_LVT_THERMAL, 0x117ff },
+		{ LAPIC_LVT_PERF, 0x117ff },
+		{ LAPIC_LVT_LINT0, 0x1f7ff },
+		{ LAPIC_LVT_LINT1, 0x1f7ff },
+		{ LAPIC_LVT_ERROR, 0x110ff },
 		{ LAPIC_INITIAL_COUNT, 0xffffffff },
 		{ LAPIC_DIVIDE, 0xb },
 		{ LAPIC_SELF_IPI, 0xff },
@@ -825,6 +825,20 @@ static void x2apic_reserved_bits_are_gp(void **state)
 			assert_int_equal(write_x2(&b, table[i].offset, BIT(bit)),
 					 (table[i].allowed & BIT(bit)) != 0);
 	}
+}
+
+/* As Linux does when it hands the APIC back: SEND_PENDING and REMOTE_IRR with ExtINT. */
+static void x2apic_read_only_bits_are_written_without_effect(void **state)
+{
+	struct board b;
+	u64 value = 0;
+
+	(void)state;
+	make_x2(&b, 0);
+	assert_true(write_x2(&b, LAPIC_SVR, 0x1ff));
+	assert_true(write_x2(&b, LAPIC_LVT_LINT0, 0x5700));
+	assert_true(lapic_msr_read(&b.l, LAPIC_MSR_X2APIC + (LAPIC_LVT_LINT0 >> 4), &value));
+	assert_int_equal(value, 0x0700);
 }
 
 /* ---- messages ---- */
@@ -1416,6 +1430,7 @@ int main(void)
 		cmocka_unit_test(entering_x2apic_keeps_the_state),
 		cmocka_unit_test(x2apic_msr_permissions),
 		cmocka_unit_test(x2apic_reserved_bits_are_gp),
+		cmocka_unit_test(x2apic_read_only_bits_are_written_without_effect),
 		cmocka_unit_test(messages_are_parsed),
 		cmocka_unit_test(destinations),
 		cmocka_unit_test(messages_of_every_mode),
