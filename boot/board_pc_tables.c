@@ -72,13 +72,8 @@ static const struct region_row port_rows[] = {
 const struct region_table pc_memory_table = REGION_TABLE(memory_rows);
 const struct region_table pc_port_table = REGION_TABLE(port_rows);
 
-/* What the devices that master the bus may ever reach, whatever the VT-d unit in front says. edu drives 28 address bits. */
-static const struct dma_row edu_dma[] = {
-	DMA_ROW("base memory", 0, PC_FIRMWARE, 0, MEM_READ_WRITE),
-	DMA_ROW("low memory", 1 * MiB, 255 * MiB, 1 * MiB, MEM_READ_WRITE),
-};
-
-static const struct dma_row virtio_dma[] = {
+/* What the devices that master the bus may ever reach, whatever the VT-d unit in front says. */
+static const struct dma_row ram_dma[] = {
 	DMA_ROW("low memory", 1 * MiB, 3 * GiB - 1 * MiB, 1 * MiB, MEM_READ_WRITE),
 	DMA_ROW("high memory", 4 * GiB, 1 * TiB - 4 * GiB, 4 * GiB, MEM_READ_WRITE),
 	DMA_ROW("base memory", 0, PC_FIRMWARE, 0, MEM_READ_WRITE),
@@ -90,10 +85,10 @@ static const struct dma_row virtio_dma[] = {
 	}
 
 const struct dma_table pc_dma_windows[PC_SLOTS] = {
-	[PC_DISK] = WINDOW("disk", PCI_DEVFN(1, 0), virtio_dma),
-	[PC_SCRATCH] = WINDOW("scratch", PCI_DEVFN(2, 0), virtio_dma),
-	[PC_CONSOLE] = WINDOW("console", PCI_DEVFN(3, 0), virtio_dma),
-	[PC_EDU] = WINDOW("edu", PCI_DEVFN(4, 0), edu_dma),
-	[PC_NET] = WINDOW("net", PCI_DEVFN(6, 0), virtio_dma),
-	[PC_RNG] = WINDOW("rng", PCI_DEVFN(5, 0), virtio_dma),
+	[PC_DISK] = WINDOW("disk", PCI_DEVFN(1, 0), ram_dma),
+	[PC_SCRATCH] = WINDOW("scratch", PCI_DEVFN(2, 0), ram_dma),
+	[PC_CONSOLE] = WINDOW("console", PCI_DEVFN(3, 0), ram_dma),
+	[PC_EDU] = WINDOW("edu", PCI_DEVFN(4, 0), ram_dma),
+	[PC_NET] = WINDOW("net", PCI_DEVFN(6, 0), ram_dma),
+	[PC_RNG] = WINDOW("rng", PCI_DEVFN(5, 0), ram_dma),
 };

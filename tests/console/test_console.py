@@ -188,7 +188,7 @@ ANSWERS = [
                r"com1", r"address space: dma"]),
     ("mtree -f", [r"0000000000000000-000000000009ffff ram: ram.low @0", r"rom: firmware",
                   r"00000000c0000000-00000000c00fffff mmio: edu", r"00000000000003f8-00000000000003ff mmio: com1"]),
-    ("iommu", [r"edu 00:04.0", r"window 'low memory' 0x100000-0xfffffff", r"translation on", r"interrupt remapping on.*x2APIC",
+    ("iommu", [r"edu 00:04.0", r"window 'low memory' 0x100000-0xbfffffff", r"translation on", r"interrupt remapping on.*x2APIC",
                r"disk 00:01.0: domain \d+, 48 bits", r"\n  0x[0-9a-f]+-0xffffffff -> 0x[0-9a-f]+-0x[0-9a-f]+ read and write",
                r"IOTLB: \d+ hits, \d+ misses", r"\n0 faults"]),
     ("devices", [r"disk: virtio block, in use; .*\n  queue 0: split of \d+: \d+ notifications, [1-9]\d* requests",
