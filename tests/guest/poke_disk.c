@@ -43,8 +43,10 @@ static void fill(uint64_t *words, size_t count, uint64_t *x)
 	}
 }
 
-/* The whole of a file or disk in memory, so that nothing is copied: under SMAP, Bochs walks all page tables for
- * each byte of that. */
+/*
+ * The whole of a file or disk in memory, so that nothing is copied: under SMAP, Bochs walks all page tables for each
+ * byte of that.
+ */
 static void *map_file(int file, size_t size, int protection)
 {
 	void *at = mmap(NULL, size, protection, MAP_SHARED, file, 0);
