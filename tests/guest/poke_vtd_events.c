@@ -222,7 +222,7 @@ static void queue_long(void)
 	clock_gettime(CLOCK_MONOTONIC, &to);
 	const double passed = (double)(to.tv_sec - from.tv_sec) + (double)(to.tv_nsec - from.tv_nsec) / 1e9;
 	printf("# 32767 invalidations took %.3f s\n", passed);
-	if (passed > 3)
+	if (passed > 5) /* Bochs: 30 million instructions in a second */
 		fail("they kept the CPU");
 }
 
