@@ -88,13 +88,12 @@ enum mem_result dispatch_read(const struct section *section, u64 offset, unsigne
 	enum mem_result result = MEM_OK;
 	struct units units;
 
-	if (section->region->coalesced)
-		result = coalesced_flush(section->region);
 	if (!decodes(ops, offset, size) || !find_units(section, offset, size, &units)) {
 		result = MEM_DECODE_ERROR;
 	} else if (!ops->read) {
 		result = MEM_ACCESS_ERROR;
 	} else {
+		coalesced_flush(section->region);
 		for (unsigned i = 0; i < units.count; i++) {
 			u64 value = 0, at = units.start + i * units.size;
 			unsigned skip, length = overlap(at, units.size, offset, size, &skip);
@@ -129,19 +128,19 @@ enum mem_result dispatch_write(const struct section *section, u64 offset, unsign
 	enum mem_result result = MEM_OK;
 	struct units units;
 
-	if (!decodes(ops, offset, size))
-		return MEM_DECODE_ERROR;
 	if (doorbell_try(region, offset, size, number(ops, bytes, size)))
 		return MEM_OK;
-	if (region->coalesced) {
-		if (coalesced_keep(region, offset, size, number(ops, bytes, size)))
-			return MEM_OK;
-		result = coalesced_flush(region);
-	}
-	if (!find_units(section, offset, size, &units))
+	if (!decodes(ops, offset, size) || !find_units(section, offset, size, &units))
 		return MEM_DECODE_ERROR;
 	if (!ops->write)
 		return MEM_ACCESS_ERROR;
+	if (region->coalesced) {
+		/* Kept is what the ops take as it is. */
+		if (units.size == size && units.count == 1 &&
+		    coalesced_keep(region, offset, size, number(ops, bytes, size)))
+			return MEM_OK;
+		coalesced_flush(region);
+	}
 	for (unsigned i = 0; i < units.count; i++) {
 		u64 at = units.start + i * units.size;
 		unsigned skip, length = overlap(at, units.size, offset, size, &skip);

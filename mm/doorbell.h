@@ -3,8 +3,16 @@
  * Two shortcuts for writes to device registers.
  *
  * A doorbell is a register whose write is an event: it is checked before the device's ops, which then see
- * nothing of it. Coalesced ranges: writes whose effect may wait are put into a bounded ring and handed to the
- * ops together: when the ring is full, before any other access to the region, or by coalesced_flush.
+ * nothing of it, and before what these decode: an access of the doorbell's size rings, valid or not. (A
+ * transfer is broken into accesses as anywhere.)
+ *
+ * Coalesced ranges: writes whose effect may wait are put into a bounded ring and handed to the ops together:
+ * when the ring is full, before any other call of the ops, by coalesced_flush, or when the region is resized.
+ * What the ops would not take as it is (valid, impl) is not kept. A write that was kept has ended well; what
+ * the device says to it later is told by coalesced_flush alone. A doorbell rings at once and flushes nothing.
+ *
+ * Inside a transaction: the first doorbell of a region, or the ring attached to it, is in effect from the
+ * commit on at the latest; everything else here at once.
  */
 #ifndef MM_DOORBELL_H
 #define MM_DOORBELL_H

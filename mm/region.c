@@ -6,6 +6,7 @@
 
 #include "mm/dirty.h"
 #include "mm/dispatch.h"
+#include "mm/doorbell.h"
 #include "mm/log.h"
 #include "mm/space.h"
 
@@ -399,6 +400,7 @@ int region_resize(struct region *region, u128 size)
 		return -EINVAL;
 	if (region->last == (u64)(size - 1))
 		return 0;
+	coalesced_flush(region); /* its writes were to the region as it is */
 	region->last = (u64)(size - 1);
 	region_changed(region);
 	return 0;

@@ -744,6 +744,29 @@ static void doorbells_answer_before_the_ops(void **state)
 	rig_destroy(&b.rig);
 }
 
+static void doorbells_ring_whatever_the_device_decodes(void **state)
+{
+	static const struct region_ops words = { .read = probe_read,
+						 .write = probe_write,
+						 .valid = { .min = 4, .max = 4 } };
+	struct rung rung = { 0 };
+	struct doorbell odd = { .offset = 0x11, .size = 2, .ring = ring, .device = &rung }, even = odd;
+	struct bench b;
+
+	(void)state;
+	even.offset = 0x20;
+	bench_init(&b, &words);
+	assert_int_equal(doorbell_add(&b.device, &odd), 0);
+	assert_int_equal(doorbell_add(&b.device, &even), 0);
+	store(&b, 0x1011, 2, 6, MEM_OK);
+	store(&b, 0x1020, 2, 7, MEM_OK);
+	assert_int_equal(rung.count, 2);
+	assert_int_equal(rung.value, 7);
+	store(&b, 0x1022, 2, 6, MEM_DECODE_ERROR);
+	assert_int_equal(b.probe.calls, 0);
+	rig_destroy(&b.rig);
+}
+
 static void doorbells_that_could_not_be_told_apart_are_refused(void **state)
 {
 	struct rung rung = { 0 };
@@ -847,9 +870,9 @@ static void the_coalescing_ring_is_bounded(void **state)
 	store(&b, 0x1030, 4, 99, MEM_OK);
 	assert_int_equal(b.probe.calls, COALESCED_ENTRIES);
 	assert_int_equal(kept.count, 1);
-	/* What the device refuses then is told to whoever causes the flush. */
+	/* What the device refuses then is told to who flushes .. */
 	b.probe.result = MEM_ERROR;
-	assert_int_equal(load(&b, 0x1080, 4, MEM_ERROR), 0xffffffff);
+	assert_int_equal(coalesced_flush(&b.device), MEM_ERROR);
 	store(&b, 0x1030, 4, 98, MEM_OK);
 	b.probe.result = MEM_OK;
 	b.probe.calls = 0;
@@ -859,6 +882,80 @@ static void the_coalescing_ring_is_bounded(void **state)
 	assert_int_equal(b.probe.call[0].value, 98);
 	store(&b, 0x1030, 4, 97, MEM_OK);
 	assert_int_equal(b.probe.calls, 2);
+	rig_destroy(&b.rig);
+}
+
+static enum mem_result refuse(void *device, u64 offset, unsigned size, u64 value)
+{
+	(void)probe_write(device, offset, size, value);
+	return MEM_ERROR;
+}
+
+/* .. and to nobody else: an access that has it handed over has a result of its own. */
+static void what_a_kept_write_came_to_is_not_told_to_another_access(void **state)
+{
+	static const struct region_ops ops = { .read = probe_read, .write = refuse };
+	struct coalesced kept;
+	struct bench b;
+
+	(void)state;
+	bench_init(&b, &ops);
+	assert_int_equal(coalesced_attach(&b.device, &kept), 0);
+	assert_int_equal(coalesced_add_range(&b.device, 0, 0x100), 0);
+	store(&b, 0x1000, 4, 1, MEM_OK);
+	assert_int_equal(load(&b, 0x1010, 4, MEM_OK), 0x14131211);
+	assert_int_equal(b.probe.calls, 2);
+	store(&b, 0x1000, 4, 1, MEM_OK);
+	assert_int_equal(coalesced_flush(&b.device), MEM_ERROR);
+	rig_destroy(&b.rig);
+}
+
+static void only_what_the_ops_take_as_it_is_is_kept(void **state)
+{
+	static const struct region_ops words = { .read = probe_read,
+						 .write = probe_write,
+						 .valid = { .min = 2, .max = 8, .unaligned = true },
+						 .impl = { .min = 4, .max = 4 } };
+	struct coalesced kept;
+	struct bench b;
+
+	(void)state;
+	bench_init(&b, &words);
+	assert_int_equal(coalesced_attach(&b.device, &kept), 0);
+	assert_int_equal(coalesced_add_range(&b.device, 0, 0x100), 0);
+	store(&b, 0x1000, 4, 1, MEM_OK);
+	assert_int_equal(b.probe.calls, 0);
+	/* Not decoded: no access at all. */
+	store(&b, 0x1000, 1, 1, MEM_DECODE_ERROR);
+	assert_int_equal(b.probe.calls, 0);
+	/* Merged, divided, unaligned: at once, after what was kept. */
+	store(&b, 0x1010, 2, 1, MEM_OK);
+	assert_call(&b.probe, 0, true, 0, 4);
+	assert_call(&b.probe, 1, false, 0x10, 4);
+	assert_call(&b.probe, 2, true, 0x10, 4);
+	store(&b, 0x1020, 8, 1, MEM_OK);
+	assert_call(&b.probe, 3, true, 0x20, 4);
+	assert_call(&b.probe, 4, true, 0x24, 4);
+	b.probe.calls = 0;
+	store(&b, 0x1032, 4, 1, MEM_OK);
+	assert_int_equal(b.probe.calls, 4);
+	assert_int_equal(kept.kept, 1);
+	rig_destroy(&b.rig);
+}
+
+static void a_region_hands_over_what_it_keeps_before_it_is_resized(void **state)
+{
+	struct coalesced kept;
+	struct bench b;
+
+	(void)state;
+	bench_init(&b, &probe_ops);
+	assert_int_equal(coalesced_attach(&b.device, &kept), 0);
+	assert_int_equal(coalesced_add_range(&b.device, 0, 0x100), 0);
+	store(&b, 0x10fc, 4, 1, MEM_OK);
+	assert_int_equal(region_resize(&b.device, 0x80), 0);
+	assert_call(&b.probe, 0, true, 0xfc, 4);
+	assert_int_equal(kept.count, 0);
 	rig_destroy(&b.rig);
 }
 
@@ -920,9 +1017,13 @@ int main(void)
 		cmocka_unit_test(a_space_for_ram_only_never_calls_a_device),
 		cmocka_unit_test(a_device_may_change_the_map_from_its_own_handler),
 		cmocka_unit_test(doorbells_answer_before_the_ops),
+		cmocka_unit_test(doorbells_ring_whatever_the_device_decodes),
 		cmocka_unit_test(doorbells_that_could_not_be_told_apart_are_refused),
 		cmocka_unit_test(coalesced_writes_arrive_in_order_before_anything_else),
 		cmocka_unit_test(the_coalescing_ring_is_bounded),
+		cmocka_unit_test(what_a_kept_write_came_to_is_not_told_to_another_access),
+		cmocka_unit_test(only_what_the_ops_take_as_it_is_is_kept),
+		cmocka_unit_test(a_region_hands_over_what_it_keeps_before_it_is_resized),
 		cmocka_unit_test(writes_from_within_a_flush_go_straight_on),
 	};
 
