@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "mm/dirty.h"
+#include "mm/doorbell.h"
 #include "mm/iommu_region.h"
 #include "mm/space.h"
 #include "tests/unit/naive_script.h"
@@ -27,7 +28,12 @@ struct script_device {
 	struct script *script;
 	struct naive_device state;
 	int number;
-	bool big_endian;
+};
+
+struct script_doorbell {
+	struct doorbell bell;
+	struct script *script;
+	int region, number;
 };
 
 struct script_listener {
@@ -69,6 +75,11 @@ struct script {
 	bool logs[NAIVE_REGIONS]; /* writes are told: its sections say so since the last commit */
 	struct naive_fault fault[NAIVE_FAULTS]; /* byte by byte, as the core told them */
 	int faults;
+	struct script_doorbell doorbell[NAIVE_REGIONS][NAIVE_DOORBELLS];
+	struct coalesced coalesced[NAIVE_REGIONS];
+	struct naive_rings rings; /* as the core rang */
+	/* A first doorbell or a ring came to a region in this transaction: now or at its end is not said. */
+	bool unsettled;
 };
 
 #define TRACE(...)                                \
@@ -121,11 +132,16 @@ u64 script_choose_address(struct script *s, u64 word, u64 place);
 u64 script_choose_offset(struct script *s, u64 word);
 u128 script_choose_size(struct script *s, enum region_kind kind, u64 word);
 
-/* The naive world, with no faults in it, nor in what the core told. */
+/* The naive world, with no faults or rings in it, nor in what the core told. */
 struct naive_world *script_world(struct script *s);
 /* After a write that the naive model has done; one through a mapping looks at the log itself. */
 void script_mark_written(struct script *s, bool mapped);
 void script_check_contents(struct script *s);
+/* The same doorbells rang, in the same order. A region keeps as many writes as it should. */
+void script_check_rings(struct script *s);
+void script_check_kept(struct script *s, int number);
+/* What a section says of doorbells is so. */
+bool script_may_ring(struct script *s, const struct section *section);
 /* Makes the naive tree what readers see, unless a transaction is open. */
 void script_publish(struct script *s);
 
@@ -149,5 +165,9 @@ void script_op_copy(struct script *s, const u64 *w);
 void script_op_map(struct script *s, const u64 *w);
 void script_op_transfer(struct script *s, const u64 *w);
 void script_op_access(struct script *s, const u64 *w);
+/* The same where it is wanted. */
+void script_access(struct script *s, const u64 *w, u64 address);
+void script_op_doorbell(struct script *s, const u64 *w);
+void script_op_coalesce(struct script *s, const u64 *w);
 
 #endif

@@ -23,7 +23,10 @@ void script_publish(struct script *s)
 {
 	int i;
 
-	if (s->depth || !s->changed)
+	if (s->depth)
+		return;
+	s->unsettled = false;
+	if (!s->changed)
 		return;
 	s->changed = false;
 	s->seen = s->now;
@@ -73,8 +76,12 @@ static void play(struct script *s, const struct operation *operation)
 		script_op_copy(s, w);
 	else if (kind < 280)
 		script_op_map(s, w);
-	else if (kind < 600)
+	else if (kind < 560)
 		script_op_transfer(s, w);
+	else if (kind < 640)
+		script_op_doorbell(s, w);
+	else if (kind < 720)
+		script_op_coalesce(s, w);
 	else
 		script_op_access(s, w);
 	script_publish(s);

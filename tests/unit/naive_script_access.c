@@ -14,7 +14,7 @@ static int compare_faults(const void *a, const void *b)
 	return memcmp(a, b, sizeof(struct naive_fault));
 }
 
-void script_check_faults(struct script *s, struct naive_world *world)
+static void check_faults(struct script *s, struct naive_world *world)
 {
 	int i;
 
@@ -44,6 +44,7 @@ void script_check_contents(struct script *s)
 		if (s->now.region[i].has_ops &&
 		    memcmp(s->contents.device[i].bytes, s->device[i].state.bytes, 64))
 			script_fail(s, "the device r%d differs", i);
+		script_check_kept(s, i);
 	}
 }
 
@@ -80,7 +81,8 @@ static void check_access(struct script *s, struct naive_world *world, const char
 	if (result != naive->result || memcmp(bytes, expected, length))
 		script_fail(s, "%s a%d 0x%llx of %u bytes: %d %s, expected %d %s", what, space, (ull)address,
 			    length, result, got, naive->result, want);
-	script_check_faults(s, world);
+	check_faults(s, world);
+	script_check_rings(s);
 }
 
 static void to_bytes(u8 *bytes, u64 value, unsigned size, bool big)
@@ -143,28 +145,28 @@ static enum mem_result named_store(struct address_space *as, u64 address, unsign
 struct naive_world *script_world(struct script *s)
 {
 	s->faults = s->world.faults = 0;
+	s->rings.count = s->world.rings.count = 0;
 	return &s->world;
 }
 
-void script_op_access(struct script *s, const u64 *w)
+void script_access(struct script *s, const u64 *w, u64 address)
 {
 	int space = (int)(w[1] % SPACES);
 	unsigned size = 1u << (w[1] >> 8 & 3);
 	bool big = w[1] >> 16 & 1, write = w[1] >> 17 & 1, cached = w[1] >> 18 & 1 && !big;
-	u64 address = script_choose_address(s, w[2], w[3]),
-	    value = write ? w[4] & mem_size_mask(size) : 0x5555;
+	u64 written = w[5] & 3 ? w[4] : w[4] & 3, value = write ? written & mem_size_mask(size) : 0x5555;
 	struct naive_world *world = script_world(s);
 	u8 bytes[8] = { 0 }, expected[8] = { 0 };
 	struct naive_outcome naive;
 	enum mem_result result;
 
-	if (!s->live[space])
+	if (!s->live[space] || s->unsettled)
 		return;
 	to_bytes(expected, value, size, big);
 	naive = naive_access(world, space, address, expected, size, write, false);
 	if (write) {
 		script_mark_written(s, false);
-		result = cached ? as_store(&s->space[space], &s->cache[space], address, size, w[4])
+		result = cached ? as_store(&s->space[space], &s->cache[space], address, size, written)
 				: named_store(&s->space[space], address, size, big, value);
 		to_bytes(bytes, value, size, big);
 	} else {
@@ -178,6 +180,11 @@ void script_op_access(struct script *s, const u64 *w)
 		     address, size, result, bytes, &naive, expected);
 }
 
+void script_op_access(struct script *s, const u64 *w)
+{
+	script_access(s, w, script_choose_address(s, w[2], w[3]));
+}
+
 void script_op_transfer(struct script *s, const u64 *w)
 {
 	int space = (int)(w[1] % SPACES);
@@ -189,10 +196,13 @@ void script_op_transfer(struct script *s, const u64 *w)
 	struct naive_outcome naive;
 	enum mem_result result;
 
-	if (!s->live[space])
+	if (!s->live[space] || s->unsettled)
 		return;
-	for (i = 0; i < length; i++)
-		bytes[i] = fill ? (u8)w[4] : (u8)(w[4] >> (i * 5 % 57));
+	for (i = 0; i < length; i++) /* anything, or the small numbers that doorbells wait for */
+		bytes[i] = fill	      ? (u8)w[4]
+			   : w[5] & 3 ? (u8)(w[4] >> (i * 5 % 57))
+			   : i % 8    ? 0
+				      : (u8)(w[4] & 3);
 	memcpy(expected, bytes, length);
 	naive = naive_access(world, space, address, expected, length, write, true);
 	if (write)

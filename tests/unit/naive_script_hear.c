@@ -35,7 +35,7 @@ enum mem_result script_device_read(void *opaque, u64 offset, unsigned size, u64 
 	struct script_device *device = opaque;
 
 	check_call(device, offset, size);
-	*value = naive_device_get(&device->state, offset, size, device->big_endian);
+	*value = naive_device_get(&device->state, offset, size);
 	return naive_device_touch(&device->state, offset, size) ? MEM_OK : MEM_ERROR;
 }
 
@@ -48,7 +48,7 @@ enum mem_result script_device_write(void *opaque, u64 offset, unsigned size, u64
 		script_fail(device->script, "a write of %u bytes has value 0x%llx", size, (ull)value);
 	if (!naive_device_touch(&device->state, offset, size))
 		return MEM_ERROR;
-	naive_device_put(&device->state, offset, size, value, device->big_endian);
+	naive_device_put(&device->state, offset, size, value);
 	return MEM_OK;
 }
 

@@ -57,11 +57,14 @@ static struct mem_sizes choose_sizes(u64 word)
 	return sizes;
 }
 
-static void make_device(struct script *s, int number, u64 word, u64 poison)
+static void make_device(struct script *s, int number, u128 size, u64 word, u64 poison)
 {
 	struct naive_device *naive = &s->contents.device[number];
 	unsigned i;
 
+	naive->number = number;
+	naive->size = size;
+	naive->big_endian = word >> 20 & 1;
 	naive->valid = choose_sizes(word);
 	naive->impl = choose_sizes(word >> 8);
 	if (word >> 16 & 1)
@@ -74,15 +77,13 @@ static void make_device(struct script *s, int number, u64 word, u64 poison)
 	naive->poison = word >> 18 & 3 ? 0 : BIT(poison & 63) | BIT(poison >> 6 & 63);
 	for (i = 0; i < sizeof(naive->bytes); i++)
 		naive->bytes[i] = (u8)(poison * (i + 3) >> 7);
-	s->device[number] = (struct script_device){
-		.script = s, .state = *naive, .number = number, .big_endian = word >> 20 & 1
-	};
+	s->device[number] = (struct script_device){ .script = s, .state = *naive, .number = number };
 	s->ops[number] = (struct region_ops){
 		.read = script_device_read,
 		.write = script_device_write,
 		.valid = naive->valid,
 		.impl = naive->impl,
-		.endian = word >> 20 & 1 ? MEM_BIG_ENDIAN : MEM_LITTLE_ENDIAN,
+		.endian = naive->big_endian ? MEM_BIG_ENDIAN : MEM_LITTLE_ENDIAN,
 	};
 }
 
@@ -137,7 +138,7 @@ void script_op_new(struct script *s, const u64 *w)
 	region = script_region(s, number);
 	name = script_region_names[number];
 	if (with_ops)
-		make_device(s, number, w[3], w[5]);
+		make_device(s, number, size, w[3], w[5]);
 	if (script_is_kind(kind, SCRIPT_MEMORY))
 		make_memory(s, number, w[4]);
 	host = region->host;
@@ -182,13 +183,15 @@ void script_op_new(struct script *s, const u64 *w)
 
 /*
  * An address where something happens: an edge of a region, seen from the root it hangs below, or one of its
- * entries.
+ * entries or doorbells.
  */
 u64 script_choose_address(struct script *s, u64 word, u64 place)
 {
 	int number = script_choose_region(s, place), above, steps = 0;
 	const struct naive_region *region = &s->now.region[number];
-	u64 address = 0;
+	const struct naive_doorbell *bell =
+		&s->contents.device[number].doorbell[(word >> 16) % NAIVE_DOORBELLS];
+	u64 address = 0, around = (word >> 8 & 15) - 8;
 
 	if ((word & 3) == 0 || number == 0)
 		return s->profile == SCRIPT_IOMMU ? s->window + (word >> 8) % 0x10000
@@ -198,11 +201,14 @@ u64 script_choose_address(struct script *s, u64 word, u64 place)
 			&s->contents.entry[number][(word >> 16) % (unsigned)s->contents.entries[number]];
 
 		address = word & 16 ? entry->iova : entry->iova + entry->mask + 1;
+	} else if (bell->used && word & 8) {
+		address = bell->offset;
+		around &= -(word >> 24 & 1);
 	} else if (word & 4) {
 		address = (u64)region->size;
 	}
 	for (above = number; above != NAIVE_NONE && steps < NAIVE_REGIONS;
 	     above = s->now.region[above].parent, steps++)
 		address += s->now.region[above].parent == NAIVE_NONE ? 0 : s->now.region[above].offset;
-	return address + (word >> 8 & 15) - 8;
+	return address + around;
 }

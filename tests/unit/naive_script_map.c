@@ -43,7 +43,7 @@ void script_op_map(struct script *s, const u64 *w)
 	enum mem_result result;
 	bool bounced;
 
-	if (!s->live[space])
+	if (!s->live[space] || s->unsettled)
 		return;
 	map_client_init(&client, "client", &slot, 1, slot_bytes, SLOT, NULL, NULL, NULL);
 	naive = naive_map(world, space, address, length, access, SLOT, &place);
@@ -87,10 +87,11 @@ void script_op_map(struct script *s, const u64 *w)
 				iommu_invalidate(&s->region[i], 0, ~0ull);
 	if (mem_map_valid(&mapping) != !(revoke && mapping.state >= MAPPING_LINK))
 		script_fail(s, "a mapping is valid: %d", mem_map_valid(&mapping));
+	world = script_world(s);
 	if (mem_map_valid(&mapping)) {
 		memcpy(mapping.host, bytes, produced);
 		result = as_unmap(&mapping, produced);
-		naive = naive_access(script_world(s), space, address, bytes, produced, true, true);
+		naive = naive_access(world, space, address, bytes, produced, true, true);
 		script_mark_written(s, !bounced);
 	} else {
 		result = as_unmap(&mapping, produced);
@@ -98,6 +99,7 @@ void script_op_map(struct script *s, const u64 *w)
 	}
 	if (result != naive.result)
 		script_fail(s, "unmapping says %d, expected %d", result, naive.result);
+	script_check_rings(s);
 	if (map_client_live(&client) || client.slots_used || as_unmap(&mapping, 0) != MEM_ERROR)
 		script_fail(s, "something is left of a mapping");
 }

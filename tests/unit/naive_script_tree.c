@@ -98,8 +98,10 @@ void script_op_resize(struct script *s, const u64 *w)
 	TRACE("r%d resized to 0x%llx%016llx: %d", number, (ull)(size >> 64), (ull)size, error);
 	if (error != (possible ? 0 : -EINVAL))
 		script_fail(s, "resizing says %d", error);
+	if (possible && size != region->size)
+		naive_flush(&s->contents.device[number]);
 	if (possible)
-		region->size = size;
+		region->size = s->contents.device[number].size = size;
 }
 
 void script_op_switch(struct script *s, const u64 *w)

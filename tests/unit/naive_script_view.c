@@ -55,6 +55,7 @@ static void check_byte(struct script *s, int space, const struct section *sectio
 		if (flags & (SECTION_READ_DIRECT | SECTION_WRITE_DIRECT))
 			ok &= section->host == section->region->host + section->offset;
 		ok &= (section->flags & 15 & ~SECTION_DIRTY_LOG) == flags;
+		ok &= s->depth || script_may_ring(s, section);
 	}
 	if (!ok || section->kind != kind)
 		script_fail(s,

@@ -177,94 +177,6 @@ bool naive_continues(const struct naive_place *a, const struct naive_place *b)
 }
 
 /*
- * ---- devices
- * ------------------------------------------------------------------------------------------------
- */
-
-bool naive_device_touch(const struct naive_device *device, u64 offset, unsigned size)
-{
-	unsigned i;
-
-	for (i = 0; i < size; i++)
-		if (device->poison >> ((offset + i) & 63) & 1)
-			return false;
-	return true;
-}
-
-u64 naive_device_get(const struct naive_device *device, u64 offset, unsigned size, bool big_endian)
-{
-	u64 value = 0;
-	unsigned i;
-
-	for (i = 0; i < size; i++)
-		value |= (u64)device->bytes[(offset + i) & 63] << 8 * (big_endian ? size - 1 - i : i);
-	return value;
-}
-
-void naive_device_put(struct naive_device *device, u64 offset, unsigned size, u64 value, bool big_endian)
-{
-	unsigned i;
-
-	for (i = 0; i < size; i++)
-		device->bytes[(offset + i) & 63] = (u8)(value >> 8 * (big_endian ? size - 1 - i : i));
-}
-
-static struct mem_sizes with_defaults(struct mem_sizes sizes)
-{
-	sizes.min = sizes.min ? sizes.min : 1;
-	sizes.max = sizes.max ? sizes.max : 8;
-	return sizes;
-}
-
-static bool device_decodes(const struct naive_device *device, u64 offset, unsigned size)
-{
-	struct mem_sizes valid = with_defaults(device->valid);
-
-	return size >= valid.min && size <= valid.max && (valid.unaligned || offset % size == 0);
-}
-
-/*
- * One access that the device decodes, by calls that it implements, all of one size: the largest that divides
- * it, and where even the smallest is too large, those around its bytes: read, changed and written again.
- */
-static enum mem_result device_access(struct naive_device *device, u128 region_size, u64 offset, u8 *bytes,
-				     unsigned size, bool write)
-{
-	struct mem_sizes impl = with_defaults(device->impl);
-	enum mem_result result = MEM_OK;
-	unsigned unit = impl.max, skip, i;
-	u8 kept[8];
-	u128 start;
-
-	memcpy(kept, bytes, size);
-	while (unit > impl.min && (unit > size || (!impl.unaligned && (size % unit || offset % unit))))
-		unit /= 2;
-	skip = impl.unaligned && unit <= size ? 0 : (unsigned)(offset % unit);
-	for (start = offset - skip; start < (u128)offset + size; start += unit)
-		if (start + unit > region_size)
-			return MEM_DECODE_ERROR;
-	for (start = offset - skip; start < (u128)offset + size; start += unit) {
-		if (!naive_device_touch(device, (u64)start, unit)) {
-			result |= MEM_ERROR;
-			continue;
-		}
-		for (i = 0; i < size; i++) {
-			u128 at = (u128)offset + i;
-
-			if (at < start || at >= start + unit)
-				continue;
-			if (write)
-				device->bytes[at & 63] = bytes[i];
-			else
-				kept[i] = device->bytes[at & 63];
-		}
-	}
-	if (!write && result == MEM_OK)
-		memcpy(bytes, kept, size);
-	return result;
-}
-
-/*
  * ---- transfers
  * ----------------------------------------------------------------------------------------------
  */
@@ -379,19 +291,17 @@ static struct naive_outcome run_access(struct naive_world *world, const struct p
 		reason = IOMMU_FAULT_NOT_RAM;
 	} else if (!transfer) {
 		outcome.result =
-			device_decodes(device, place->offset, length)
-				? device_access(device, region->size, place->offset, bytes, length, write)
-				: MEM_DECODE_ERROR;
+			naive_device_access(device, place->offset, bytes, length, write, &world->rings);
 	} else {
 		for (at = 0; at < length;) {
 			unsigned size = 8;
 			enum mem_result result;
 
-			while (size &&
-			       (size > length - at || !device_decodes(device, place->offset + at, size)))
+			while (size && (size > length - at ||
+					!naive_device_decodes(device, place->offset + at, size)))
 				size /= 2;
-			result = size ? device_access(device, region->size, place->offset + at, bytes + at,
-						      size, write)
+			result = size ? naive_device_access(device, place->offset + at, bytes + at, size,
+							    write, &world->rings)
 				      : MEM_DECODE_ERROR;
 			if (result == MEM_OK && outcome.result == MEM_OK)
 				outcome.done += size;

@@ -12,6 +12,7 @@
 
 #include "mm/access.h"
 #include "mm/region.h"
+#include "tests/unit/naive_device.h"
 
 #define NAIVE_REGIONS  28
 #define NAIVE_NONE     (-1)
@@ -20,13 +21,6 @@
 #define NAIVE_ENTRIES  12
 #define NAIVE_PAGES    4 /* of memory in a region, at most */
 #define NAIVE_FAULTS   (NAIVE_TRANSFER * 2)
-
-/* A device of 64 bytes that repeat over its region; some of them refuse to be touched. */
-struct naive_device {
-	u8 bytes[64];
-	u64 poison; /* bit n: byte n, and with it any call that touches it, ends as MEM_ERROR */
-	struct mem_sizes valid, impl;
-};
 
 /* A block that an IOMMU region translates: [iova, iova + mask], iova a multiple of mask + 1. */
 struct naive_entry {
@@ -87,6 +81,7 @@ struct naive_world {
 	const struct naive_space *spaces;
 	struct naive_fault fault[NAIVE_FAULTS];
 	int faults;
+	struct naive_rings rings;		/* doorbells that rang */
 	u8 written[NAIVE_REGIONS][NAIVE_PAGES]; /* pages of RAM that were written */
 };
 
@@ -126,11 +121,6 @@ struct naive_outcome naive_access(struct naive_world *world, int space, u64 addr
  */
 struct naive_outcome naive_map(struct naive_world *world, int space, u64 address, unsigned length, u32 access,
 			       unsigned slot, struct naive_place *place);
-
-/* Device calls, also made by the other side's device: both ends of the value in the CPU's order. */
-bool naive_device_touch(const struct naive_device *device, u64 offset, unsigned size);
-u64 naive_device_get(const struct naive_device *device, u64 offset, unsigned size, bool big_endian);
-void naive_device_put(struct naive_device *device, u64 offset, unsigned size, u64 value, bool big_endian);
 
 /* The entry that translates `iova`, or NULL. */
 const struct naive_entry *naive_translate(const struct naive_contents *contents, int iommu, u64 iova);
