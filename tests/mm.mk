@@ -99,8 +99,9 @@ $(BUILD)/cover/tests/unit/test_%: $(BUILD)/cover/tests/unit/test_%.o $(BUILD)/co
 	$(Q)$(COVER_CC) $^ -lcmocka -o $@
 
 # The differential tests reach combinations that nobody would think of; a few of their trials are enough.
-COVER_NAIVE := $(patsubst %.c,$(BUILD)/cover/%.o,$(wildcard tests/unit/naive_*.c) tests/unit/differential.c)
-$(BUILD)/cover/tests/unit/test_mm_differential $(BUILD)/cover/tests/unit/test_iommu_differential: $(COVER_NAIVE)
+COVER_NAIVE := $(patsubst %.c,$(BUILD)/cover/%.o,$(wildcard tests/unit/naive_*.c tests/unit/vtd_play*.c) tests/unit/differential.c \
+	devices/dma.c)
+$(patsubst %,$(BUILD)/cover/tests/unit/test_%_differential,mm iommu vtd): $(COVER_NAIVE)
 
 coverage: export OPERATIONS := 40000
 coverage: $(addprefix $(BUILD)/cover/,$(COVER_TESTS)) ## lines and branches of mm/ and iommu/ that the unit tests reach: gcovr's report
