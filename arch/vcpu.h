@@ -108,7 +108,8 @@ void vcpu_print_exits(struct vcpu *vcpu, vcpu_emit *emit, void *context);
 struct vcpu_exit_count {
 	u64 exits, ticks;
 };
-/* By SDM basic exit reason; zero beyond the last. */
+#define VCPU_EXIT_REASONS 72 /* basic exit reasons of the SDM, appendix C, are below */
+/* By reason; zero beyond the last. */
 struct vcpu_exit_count vcpu_exits(const struct vcpu *vcpu, unsigned reason);
 u64 vcpu_exits_total(const struct vcpu *vcpu);
 const char *vcpu_exit_name(unsigned reason);

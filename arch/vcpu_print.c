@@ -118,6 +118,8 @@ void vcpu_print_exits(struct vcpu *vcpu, vcpu_emit *emit, void *context)
 	emit(context, line);
 }
 
+static_assert(EXIT_REASONS == VCPU_EXIT_REASONS, "the face tells how many there are");
+
 struct vcpu_exit_count vcpu_exits(const struct vcpu *vcpu, unsigned reason)
 {
 	return reason < EXIT_REASONS ? vcpu->count[reason] : (struct vcpu_exit_count){ 0, 0 };

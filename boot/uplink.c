@@ -95,7 +95,7 @@ static bool guest_exits(void *board, unsigned number, struct status_exit *exit)
 	const struct uplink *uplink = board;
 	struct vcpu_exit_count count;
 
-	if (!vcpu_exit_name(number))
+	if (number >= VCPU_EXIT_REASONS)
 		return false;
 	count = vcpu_exits(uplink->monitor->pc->vm.vcpu, number);
 	*exit = (struct status_exit){ vcpu_exit_name(number), count.exits, count.ticks };
