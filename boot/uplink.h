@@ -7,7 +7,7 @@
 #define BOOT_UPLINK_H
 
 #include "boot/board_pc.h"
-#include "arch/e1000.h"
+#include "devices/e1000.h"
 #include "devices/network.h"
 #include "devices/status.h"
 

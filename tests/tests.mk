@@ -2,7 +2,7 @@
 
 # The sources that know no hardware: whole folders, and of arch/ and boot/ those named here.
 HOST_SRCS := $(wildcard mm/*.c iommu/*.c devices/*.c \
-	$(addprefix arch/,decode*.c e1000.c emulate*.c guest_walk*.c lapic*.c policy*.c host_table.c page_alloc.c symbols.c text_ring.c) \
+	$(addprefix arch/,decode*.c emulate*.c guest_walk*.c lapic*.c policy*.c host_table.c page_alloc.c symbols.c text_ring.c) \
 	$(addprefix boot/,config*.c image*.c acpi*.c e820*.c))
 # What tests share stands beside them, without test_ or fuzz_ in its name.
 UNIT_SHARED := $(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c))

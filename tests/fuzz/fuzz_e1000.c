@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "arch/e1000.h"
+#include "devices/e1000.h"
 
 struct card {
 	struct e1000 nic;

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "arch/cpu.h"
-#include "arch/e1000.h"
+#include "devices/e1000.h"
 #include "arch/host_paging.h"
 #include "arch/host_pci.h"
 #include "arch/tsc.h"

@@ -7,7 +7,7 @@
 #ifndef TESTS_UNIT_E1000_MODEL_H
 #define TESTS_UNIT_E1000_MODEL_H
 
-#include "arch/e1000.h"
+#include "devices/e1000.h"
 
 #define MODEL_WIRE_MAX 256
 

@@ -8,8 +8,8 @@
  * card writes there is data from outside. Each descriptor is copied once and then judged; the addresses and lengths that
  * count are the driver's. The card is told to take every frame, whomever it is for: a bridge stands behind it.
  */
-#ifndef ARCH_E1000_H
-#define ARCH_E1000_H
+#ifndef DEVICES_E1000_H
+#define DEVICES_E1000_H
 
 #include "devices/ethernet.h"
 

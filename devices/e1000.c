@@ -3,7 +3,7 @@
  * Both rings are given to the card whole; what lies between head and tail is the card's. One receive descriptor is always
  * held back and one transmit descriptor never used: head = tail means empty, not full (3.2.6, 3.4).
  */
-#include "arch/e1000.h"
+#include "devices/e1000.h"
 
 #include <string.h>
 
