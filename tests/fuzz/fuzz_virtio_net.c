@@ -138,7 +138,7 @@ static void build(struct board *b, u8 options)
 static void demolish(struct board *b)
 {
 	virtio_reset(&b->net.dev);
-	require(b->net.dev.pci.dma.client.live == 0);
+	require(map_client_live(&b->net.dev.pci.dma.client) == 0);
 	region_remove(&b->net.dev.bar);
 	region_remove(&b->net.dev.pci.msix.region);
 	require(!b->queue.first);
