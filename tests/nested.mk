@@ -1,8 +1,8 @@
 # The disk image under QEMU/KVM with nested VMX, on a KVM host that Bochs runs: tests/nested/run.
 
-$(BUILD)/nested-initrd: tests/nested/init.guest tools/mkinitramfs | setup
+$(BUILD)/nested-initrd: tests/nested/init.guest tools/mkinitramfs tools/mktree | setup
 	$(call say,CPIO)
-	$(Q)tools/mkinitramfs $@ $<
+	$(Q)tools/mkinitramfs $@ $< --module virtio_pci --module virtio_blk
 
 test-nested: $(BUILD)/sluice.efi $(BUILD)/nested-initrd ## the self-tests and Linux under QEMU/KVM with nested VMX, inside Bochs
 	@tests/run nested
