@@ -23,6 +23,7 @@
 #include "mm/space.h"
 
 #define STATUS_DEVICES 16
+#define STATUS_EXITS   128 /* numbers of exits() that are asked for */
 
 struct status_exit {
 	const char *name;

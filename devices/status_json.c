@@ -29,7 +29,7 @@ static void put_exits(const struct status_guest *guest, struct text_out *out)
 	bool first = true;
 
 	text_format(out, ",\"exits\":[");
-	for (unsigned i = 0; guest->exits && guest->exits(guest->board, i, &exit); i++) {
+	for (unsigned i = 0; i < STATUS_EXITS && guest->exits && guest->exits(guest->board, i, &exit); i++) {
 		if (!exit.exits)
 			continue;
 		if (!item(out, &first))

@@ -51,12 +51,12 @@ static void put_exits(const struct status_guest *guest, struct text_out *out)
 	if (!guest->exits)
 		return;
 	metric(out, "exits_total", "counter", "VM exits by reason.");
-	for (unsigned i = 0; guest->exits(guest->board, i, &exit); i++)
+	for (unsigned i = 0; i < STATUS_EXITS && guest->exits(guest->board, i, &exit); i++)
 		if (exit.exits)
 			labelled(out, "exits_total", exit.exits, LABELS({ "reason", exit.name }));
 	metric(out, "exit_ticks_total", "counter",
 	       "TSC ticks spent in the hypervisor, by reason of the exit.");
-	for (unsigned i = 0; guest->exits(guest->board, i, &exit); i++)
+	for (unsigned i = 0; i < STATUS_EXITS && guest->exits(guest->board, i, &exit); i++)
 		if (exit.exits)
 			labelled(out, "exit_ticks_total", exit.ticks, LABELS({ "reason", exit.name }));
 }
