@@ -32,7 +32,7 @@ static u64 block_mask(u64 iova, u64 first, u64 last, u64 delta)
 	unsigned k = 63;
 
 	if (first)
-		k = MIN(k, top_bit(iova ^ (first - 1)));
+		k = top_bit(iova ^ (first - 1));
 	if (last != ~0ull)
 		k = MIN(k, top_bit(iova ^ (last + 1)));
 	if (delta)

@@ -53,9 +53,10 @@ static const struct region_row *parent_of(const struct check *check, const struc
 	return region_table_find(check->table, row->parent);
 }
 
+/* Is that row's parent, which it has, this name? */
 static bool same_text(const char *a, const char *b)
 {
-	return a == b || (a && b && !strcmp(a, b));
+	return b && !strcmp(a, b);
 }
 
 /*

@@ -8,6 +8,8 @@
 #include <stdio.h>
 
 #include "mm/dirty.h"
+#include "mm/map.h"
+#include "mm/mtree.h"
 
 #define PAGES 200
 static u8 memory[PAGES * 4096] __attribute__((aligned(4096)));
@@ -219,6 +221,41 @@ static void listeners_hear_where_pages_are_to_be_protected_again(void **state)
 	logged_destroy(&rig, &ram);
 }
 
+static void take_line(void *to, const char *line)
+{
+	*(bool *)to |= strstr(line, "dirty log") != NULL;
+}
+
+static void who_is_no_client_finds_no_page_dirty(void **state)
+{
+	struct mem_mapping mapping;
+	struct map_client client;
+	struct region ram;
+	struct rig rig;
+	bool shown = false;
+
+	(void)state;
+	logged_init(&rig, &ram);
+	mtree_print(&rig.as, take_line, &shown);
+	assert_true(shown);
+	shown = false;
+	mtree_print_flat(&rig.as, take_line, &shown);
+	assert_true(shown);
+	as_store_le8(&rig.as, 0x100000, 1);
+	assert_true(region_is_dirty(&ram, 1, 0, 1));
+	assert_false(region_is_dirty(&ram, 0, 0, 1));
+	assert_false(region_is_dirty(&ram, DIRTY_CLIENTS, 0, 1));
+	assert_false(region_is_dirty(&rig.root, 1, 0, 1));
+	assert_dirty(&ram, "0 ");
+	/* Nor does a mapping that was made for reading mark one. */
+	map_client_init(&client, "client", NULL, 0, NULL, 0, NULL, NULL, NULL);
+	assert_int_equal(as_map(&rig.as, &client, 0x100000, 64, MEM_READ, &mapping), MEM_OK);
+	mem_map_wrote(&mapping, 0, 64);
+	assert_int_equal(as_unmap(&mapping, 0), MEM_OK);
+	assert_dirty(&ram, "");
+	logged_destroy(&rig, &ram);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -226,6 +263,7 @@ int main(void)
 		cmocka_unit_test(who_writes_past_the_core_marks_for_himself),
 		cmocka_unit_test(a_snapshot_takes_its_range_and_leaves_the_rest),
 		cmocka_unit_test(clients_do_not_disturb_each_other),
+		cmocka_unit_test(who_is_no_client_finds_no_page_dirty),
 		cmocka_unit_test(listeners_hear_where_pages_are_to_be_protected_again),
 	};
 

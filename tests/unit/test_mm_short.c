@@ -220,6 +220,48 @@ static void a_register_is_moved_in_one_call(void **state)
 	dma_rig_destroy(&d);
 }
 
+static void a_mapping_of_a_device_ends_with_it(void **state)
+{
+	struct mem_mapping mapping;
+	struct bounce_slot slot;
+	struct map_client client;
+	struct dma_rig d;
+	u8 bytes[512];
+
+	(void)state;
+	dma_rig_init(&d);
+	map_client_init(&client, "client", &slot, 1, bytes, sizeof(bytes), NULL, NULL, NULL);
+	assert_int_equal(as_map(&d.dma, &client, 0x8010, 0x200, MEM_READ, &mapping), MEM_OK);
+	assert_int_equal(mapping.length, 0xf0);
+	assert_int_equal(as_unmap(&mapping, 0), MEM_OK);
+	/* Pages in a row lead to ROM, then to nothing; to RAM, then to a device. */
+	assert_int_equal(as_map(&d.dma, &client, 0x9010, 0x2000, MEM_READ, &mapping), MEM_OK);
+	assert_int_equal(mapping.length, 0xff0);
+	assert_int_equal(as_unmap(&mapping, 0), MEM_OK);
+	assert_int_equal(as_map(&d.dma, &client, 0x7010, 0x2000, MEM_READ, &mapping), MEM_OK);
+	assert_int_equal(mapping.length, 0xff0);
+	assert_int_equal(as_unmap(&mapping, 0), MEM_OK);
+	dma_rig_destroy(&d);
+}
+
+static void a_space_goes_while_others_wait_to_be_rebuilt(void **state)
+{
+	struct address_space more[3];
+	struct dma_rig d;
+
+	(void)state;
+	dma_rig_init(&d);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(as_init(&more[i], &d.rig.core, "more", &d.rig.root, UNCLAIMED_ONES), 0);
+	mem_transaction_begin(&d.rig.core);
+	region_set_enabled(&d.rom, false);
+	for (int i = 0; i < 3; i++)
+		as_destroy(&more[(i + 1) % 3]);
+	assert_int_equal(mem_transaction_commit(&d.rig.core), 0);
+	assert_int_equal(flatview_lookup(as_view(&d.rig.as), 0x9000)->kind, SECTION_UNCLAIMED);
+	dma_rig_destroy(&d);
+}
+
 /* With other CPUs about, links are made and undone under a lock. */
 static void mappings_of_a_shared_core_are_revoked_too(void **state)
 {
@@ -254,6 +296,8 @@ int main(void)
 		cmocka_unit_test(what_is_remembered_of_a_page_is_what_it_is_now),
 		cmocka_unit_test(no_bytes_are_moved_through_a_region_of_everything),
 		cmocka_unit_test(a_register_is_moved_in_one_call),
+		cmocka_unit_test(a_mapping_of_a_device_ends_with_it),
+		cmocka_unit_test(a_space_goes_while_others_wait_to_be_rebuilt),
 		cmocka_unit_test(mappings_of_a_shared_core_are_revoked_too),
 	};
 

@@ -846,6 +846,7 @@ static void the_coalescing_ring_is_bounded(void **state)
 	static const struct region_ops big = { .read = probe_read,
 					       .write = probe_write,
 					       .endian = MEM_BIG_ENDIAN };
+	static const struct region_ops reads = { .read = probe_read };
 	struct coalesced kept;
 	struct region other;
 	struct bench b;
@@ -856,6 +857,8 @@ static void the_coalescing_ring_is_bounded(void **state)
 	assert_int_equal(coalesced_add_range(&b.device, 0, 1), -EINVAL);
 	assert_int_equal(coalesced_attach(&b.low, &kept), -EINVAL);
 	region_init_mmio(&other, "big endian", 0x100, &big, &b.probe);
+	assert_int_equal(coalesced_attach(&other, &kept), -EINVAL);
+	region_init_mmio(&other, "read-only", 0x100, &reads, &b.probe);
 	assert_int_equal(coalesced_attach(&other, &kept), -EINVAL);
 	assert_int_equal(coalesced_attach(&b.device, &kept), 0);
 	assert_int_equal(coalesced_add_range(&b.device, 0, 0), -EINVAL);

@@ -70,9 +70,12 @@ static void rows_without_a_name_are_told_by_their_place(void **state)
 		ROW(REGION_CONTAINER, NULL, NULL, 0, 0xfff, 16),
 		ROW(REGION_ALIAS, "view", "memory", 0x4000, 0xfff, 24, .target = "memory"),
 	};
+	const struct region_table table = { .name = "odd", .rows = rows, .count = ARRAY_SIZE(rows) };
 	struct heard heard = check(rows, ARRAY_SIZE(rows));
 
 	(void)state;
+	assert_ptr_equal(region_table_find(&table, "view"), &rows[4]);
+	assert_null(region_table_find(&table, "nobody"));
 	assert_hears(heard, "odd: row 1, at offset 0x8 of the board, has no name\n");
 	assert_hears(heard, "odd: row 2, at offset 0x10 of the board, has no name\n");
 	assert_hears(heard, "odd: mmio '?' 0x1000-0x1fff and mmio '' 0x1000-0x1fff overlap in 'memory'");
