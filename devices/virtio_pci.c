@@ -2,6 +2,7 @@
 /* The registers of a virtio function, and the capabilities that tell where they are: VIRTIO 1.2, section 4.1. */
 #include "devices/virtio_pci.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /*
@@ -294,12 +295,11 @@ static const struct {
 	u8 type;
 	u16 length;
 } pages[VIRTIO_PCI_PAGES] = {
-	[VIRTIO_PCI_COMMON] = { "virtio.common", PAGE_OPS(common_read, common_write), CAP_TYPE_COMMON,
+	[VIRTIO_PCI_COMMON] = { "common", PAGE_OPS(common_read, common_write), CAP_TYPE_COMMON,
 				COMMON_LENGTH },
-	[VIRTIO_PCI_ISR] = { "virtio.isr", PAGE_OPS(isr_read, ignore_write), CAP_TYPE_ISR, 1 },
-	[VIRTIO_PCI_CONFIG] = { "virtio.config", PAGE_OPS(config_read, config_write), CAP_TYPE_DEVICE,
-				PAGE_SIZE },
-	[VIRTIO_PCI_NOTIFY] = { "virtio.notify", PAGE_OPS(notify_read, notify_write), CAP_TYPE_NOTIFY, 2 },
+	[VIRTIO_PCI_ISR] = { "isr", PAGE_OPS(isr_read, ignore_write), CAP_TYPE_ISR, 1 },
+	[VIRTIO_PCI_CONFIG] = { "config", PAGE_OPS(config_read, config_write), CAP_TYPE_DEVICE, PAGE_SIZE },
+	[VIRTIO_PCI_NOTIFY] = { "notify", PAGE_OPS(notify_read, notify_write), CAP_TYPE_NOTIFY, 2 },
 };
 
 /* ---- BARs through configuration space, 4.1.4.9 ---- */
@@ -389,7 +389,8 @@ void virtio_pci_init(struct virtio_device *dev, const char *name)
 		unsigned size = i == VIRTIO_PCI_NOTIFY ? CAP_SIZE_WITH_MORE : CAP_SIZE;
 		u32 length = i == VIRTIO_PCI_CONFIG ? dev->type->config_size : pages[i].length;
 
-		region_init_mmio(&dev->page[i], pages[i].name, PAGE_SIZE, &pages[i].ops, dev);
+		snprintf(dev->page_name[i], sizeof(dev->page_name[i]), "%s.%s", name, pages[i].name);
+		region_init_mmio(&dev->page[i], dev->page_name[i], PAGE_SIZE, &pages[i].ops, dev);
 		region_add(&dev->bar, i * PAGE_SIZE, &dev->page[i], 0);
 		if (length)
 			add_capability(pci, pages[i].type, size, i * PAGE_SIZE, length);

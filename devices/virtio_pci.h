@@ -98,6 +98,7 @@ struct virtio_device {
 	u8 status, generation, isr;
 	u8 window; /* offset of the PCI configuration access capability */
 	struct region bar, page[VIRTIO_PCI_PAGES];
+	char page_name[VIRTIO_PCI_PAGES][24]; /* "disk.notify" */
 	struct doorbell doorbell;
 	const struct clock *clock;
 	struct timer_queue *timers;
