@@ -132,6 +132,11 @@ static void every_way_through_a_chain_ends_alike(void **state)
 	c->level[LEVELS - 2].faults = 0;
 	all_end(c, 0, 0x1010, MEM_ACCESS_ERROR, MEM_ACCESS_ERROR);
 	assert_int_equal(c->level[LEVELS - 2].fault[0].reason, IOMMU_FAULT_CHAIN);
+	/* Nor if none of them can forget. */
+	for (int level = 0; level < LEVELS; level++)
+		c->level[level].iommu.fixed = true;
+	all_end(c, 1, 0x1010, MEM_OK, MEM_OK);
+	all_end(c, 0, 0x1010, MEM_ACCESS_ERROR, MEM_ACCESS_ERROR);
 	chain_destroy(c);
 	free(c);
 }
@@ -173,6 +178,52 @@ static void what_is_remembered_of_a_page_is_what_it_is_now(void **state)
 	assert_int_equal(byte, 4);
 	chain_destroy(c);
 	free(c);
+}
+
+/* Neither a page that is not whole nor one that does not lie on a page of the host is remembered. */
+static void only_whole_pages_are_remembered(void **state)
+{
+	struct flat_iommu outer, inner, half;
+	struct address_space as, askew, end;
+	struct iommu_cache pages = { 0 }, plain = { 0 };
+	struct region root;
+	struct dma_rig d;
+	u8 byte = 0;
+
+	(void)state;
+	dma_rig_init(&d);
+	for (unsigned i = 0; i < 0x8000; i++)
+		d.memory[i] = (u8)(i >> 8);
+	flat_init(&inner, &d.rig.as);
+	inner.iommu.fixed = true;
+	inner.page[0] = 0x3000 | MEM_READ;
+	region_init_container(&root, "askew", BIT(32));
+	assert_int_equal(region_add(&root, 0x800, &inner.iommu.region, 0), 0);
+	assert_int_equal(as_init(&askew, &d.rig.core, "askew", &root, UNCLAIMED_ONES), 0);
+	flat_init(&outer, &askew);
+	outer.page[2] = 0x1000 | MEM_READ;
+	assert_int_equal(as_init(&as, &d.rig.core, "as", &outer.iommu.region, UNCLAIMED_ONES), 0);
+	flat_init(&half, &d.rig.as);
+	half.page[1] = 0x4000 | MEM_READ;
+	assert_int_equal(region_resize(&half.iommu.region, 0x1800), 0);
+	assert_int_equal(as_init(&end, &d.rig.core, "end", &half.iommu.region, UNCLAIMED_ONES), 0);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(iommu_cache_read(&as, &pages, 0x2010, &byte, 1), MEM_OK);
+		assert_int_equal(byte, 0x38);
+		assert_int_equal(iommu_cache_read(&end, &plain, 0x1110, &byte, 1), MEM_OK);
+		assert_int_equal(byte, 0x41);
+	}
+	assert_int_equal(outer.iommu.remembered + half.iommu.remembered, 0);
+	/* A space without an IOMMU region has none at all. */
+	memset(&plain, 0, sizeof(plain));
+	assert_int_equal(iommu_cache_write(&d.rig.as, &plain, 0x10, &byte, 1), MEM_OK);
+	assert_int_equal(iommu_cache_read(&d.rig.as, &plain, 0x10, &byte, 1), MEM_OK);
+	assert_int_equal(byte, 0x41);
+	as_destroy(&end);
+	as_destroy(&as);
+	as_destroy(&askew);
+	region_remove(&inner.iommu.region);
+	dma_rig_destroy(&d);
 }
 
 static void no_bytes_are_moved_through_a_region_of_everything(void **state)
@@ -244,6 +295,68 @@ static void a_mapping_of_a_device_ends_with_it(void **state)
 	dma_rig_destroy(&d);
 }
 
+static u64 mapped(struct address_space *as, u64 iova, u64 length)
+{
+	struct mem_mapping mapping;
+	struct map_client client;
+
+	map_client_init(&client, "client", NULL, 0, NULL, 0, NULL, NULL, NULL);
+	assert_int_equal(as_map(as, &client, iova, length, MEM_READ, &mapping), MEM_OK);
+	assert_int_equal(as_unmap(&mapping, 0), MEM_OK);
+	return mapping.length;
+}
+
+/* Memory that goes on, but by another way: what revokes one page would not revoke the other. */
+static void a_mapping_is_of_one_way(void **state)
+{
+	struct address_space between, as;
+	struct flat_iommu outer, a, b, c;
+	struct region root, show, readonly;
+	struct dma_rig d;
+
+	(void)state;
+	dma_rig_init(&d);
+	region_init_container(&root, "between", BIT(32));
+	assert_int_equal(as_init(&between, &d.rig.core, "between", &root, UNCLAIMED_ONES), 0);
+	region_init_alias(&show, "show", 0x8000, &d.ram, 0);
+	flat_init(&a, &between);
+	flat_init(&b, &between);
+	flat_init(&c, &d.rig.as);
+	flat_init(&outer, &between);
+	assert_int_equal(region_add(&root, 0, &show, 0), 0);
+	assert_int_equal(region_add(&root, 0x10000, &a.iommu.region, 0), 0);
+	assert_int_equal(region_add(&root, 0x20000, &b.iommu.region, 0), 0);
+	assert_int_equal(region_add(&root, 0x30000, &c.iommu.region, 0), 0);
+	assert_int_equal(as_init(&as, &d.rig.core, "as", &outer.iommu.region, UNCLAIMED_ONES), 0);
+	a.page[0] = 0x1000 | MEM_READ;
+	a.page[1] = a.page[3] = b.page[0] = c.page[0] = 0x2000 | MEM_READ;
+	outer.page[0] = 0x10000 | MEM_READ;
+	outer.page[1] = 0x11000 | MEM_READ;
+	assert_int_equal(mapped(&as, 0, 0x2000), 0x2000);
+	outer.page[1] = 0x13000 | MEM_READ; /* another page of the inner one */
+	assert_int_equal(mapped(&as, 0, 0x2000), 0x1000);
+	outer.page[1] = 0x20000 | MEM_READ; /* another inner one */
+	assert_int_equal(mapped(&as, 0, 0x2000), 0x1000);
+	outer.page[1] = 0x30000 | MEM_READ; /* to another space */
+	assert_int_equal(mapped(&as, 0, 0x2000), 0x1000);
+	outer.page[1] = 0x2000 | MEM_READ; /* no inner one */
+	assert_int_equal(mapped(&as, 0, 0x2000), 0x1000);
+	/* The same memory with other rights. */
+	assert_int_equal(mapped(&d.dma, 0x1000, 0x2000), 0x2000);
+	region_init_alias(&readonly, "readonly", 0x1000, &d.ram, 0x2000);
+	region_set_readonly(&readonly, true);
+	assert_int_equal(region_add(&d.rig.root, 0x2000, &readonly, 1), 0);
+	assert_int_equal(mapped(&d.dma, 0x1000, 0x2000), 0x1000);
+	region_remove(&readonly);
+	as_destroy(&as);
+	as_destroy(&between);
+	region_remove(&show);
+	region_remove(&a.iommu.region);
+	region_remove(&b.iommu.region);
+	region_remove(&c.iommu.region);
+	dma_rig_destroy(&d);
+}
+
 static void a_space_goes_while_others_wait_to_be_rebuilt(void **state)
 {
 	struct address_space more[3];
@@ -294,9 +407,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_way_through_a_chain_ends_alike),
 		cmocka_unit_test(what_is_remembered_of_a_page_is_what_it_is_now),
+		cmocka_unit_test(only_whole_pages_are_remembered),
 		cmocka_unit_test(no_bytes_are_moved_through_a_region_of_everything),
 		cmocka_unit_test(a_register_is_moved_in_one_call),
 		cmocka_unit_test(a_mapping_of_a_device_ends_with_it),
+		cmocka_unit_test(a_mapping_is_of_one_way),
 		cmocka_unit_test(a_space_goes_while_others_wait_to_be_rebuilt),
 		cmocka_unit_test(mappings_of_a_shared_core_are_revoked_too),
 	};

@@ -50,6 +50,21 @@ static void impossible_regions_are_refused(void **state)
 	rig_destroy(&rig);
 }
 
+static void an_alias_of_a_region_without_size_shows_nothing(void **state)
+{
+	struct region empty, alias;
+	struct rig rig;
+
+	(void)state;
+	rig_init(&rig);
+	region_init_reserved(&empty, "empty", 0);
+	region_init_alias(&alias, "alias", 0x1000, &empty, 0);
+	assert_int_equal(region_add(&rig.root, 0x1000, &alias, 0), 0);
+	assert_int_equal(as_view(&rig.as)->count, 1);
+	region_remove(&alias);
+	rig_destroy(&rig);
+}
+
 static void a_region_has_one_parent(void **state)
 {
 	struct region box, ram;
@@ -563,6 +578,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(impossible_regions_are_refused),
+		cmocka_unit_test(an_alias_of_a_region_without_size_shows_nothing),
 		cmocka_unit_test(a_region_has_one_parent),
 		cmocka_unit_test(ties_are_refused_and_name_both_regions_with_their_ranges),
 		cmocka_unit_test(loops_are_refused),

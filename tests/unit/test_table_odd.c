@@ -138,6 +138,11 @@ static void offsets_that_add_up_past_2_64_have_no_place(void **state)
 		ROW(REGION_MMIO, "end", "high", 0, 0x1fff, 24),
 		ROW(REGION_RAM, "ram", "high", 0x4000, 0xfff, 32),
 		ROW(REGION_RAM, "low", "memory", 0x4000, 0xfff, 40),
+		ROW(REGION_MMIO, "wraps", "memory", -0x1000ull, 0x1fff, 48),
+		/* Over the RAM of a container beside it. */
+		ROW(REGION_CONTAINER, "box", "memory", 0x10000, 0xffff, 56),
+		ROW(REGION_RAM, "boxed", "box", 0, 0xfff, 64),
+		ROW(REGION_MMIO, "lid", "memory", 0x10000, 0xfff, 72),
 	};
 	const struct region_table table = { .name = "odd", .rows = rows, .count = ARRAY_SIZE(rows) };
 	struct heard heard = check(rows, ARRAY_SIZE(rows));
@@ -145,6 +150,10 @@ static void offsets_that_add_up_past_2_64_have_no_place(void **state)
 
 	(void)state;
 	assert_hears(heard, "odd: mmio 'device' 0x2000-0x2fff sticks out of its parent");
+	assert_hears(heard, "odd: mmio 'wraps' 0xfffffffffffff000-0xfff wraps past 2^64");
+	assert_hears(heard,
+		     "odd: mmio 'lid' 0x10000-0x10fff lies inside ram 'boxed' 0x10000-0x10fff, and is not "
+		     "declared to be over RAM\n");
 	assert_false(region_table_range(&table, &rows[2], &first, &last));
 	assert_false(region_table_range(&table, &rows[3], &first, &last));
 }
@@ -153,7 +162,7 @@ static void offsets_that_add_up_past_2_64_have_no_place(void **state)
 
 static void deep_tables_are_printed_to_their_limit(void **state)
 {
-	struct region_row rows[DEEP] = { ROOT("0", 0) };
+	struct region_row rows[DEEP] = { ROOT("0", 0) }, aliases[DEEP];
 	char names[DEEP][4];
 	struct heard heard;
 
@@ -163,6 +172,13 @@ static void deep_tables_are_printed_to_their_limit(void **state)
 		rows[i] = (struct region_row)ROW(REGION_CONTAINER, names[i], i > 1 ? names[i - 1] : "0", 0,
 						 ~0ull, 8 * i);
 	}
+	for (unsigned i = 1; i < DEEP; i++)
+		aliases[i - 1] = (struct region_row)ROW(REGION_ALIAS, names[i], "0", 0x1000ull * i, 0xfff,
+							8 * i, .target = names[i + 1 < DEEP ? i + 1 : i]);
+	heard = check(aliases, DEEP - 1);
+	/* The last one shows itself; who is too far from it to see that has a parent that is no row, as all have. */
+	assert_hears(heard, "odd: alias '35' 0x23000-0x23fff shows itself");
+	assert_int_equal(heard.lines, DEEP);
 	heard = print(rows, DEEP);
 	assert_int_equal(heard.lines, REGION_DEPTH_MAX + 1);
 	heard = check(rows, DEEP);
