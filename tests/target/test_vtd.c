@@ -16,6 +16,8 @@
 #define IR_TABLE 0x700000ull
 #define VECTOR	 0x61
 #define HANDLE	 5u
+/* In the window, which is larger than any machine\'s memory. */
+#define BEHIND_RAM 0x7ff0000000ull
 
 static struct dma_port *edu_port(struct pc_rig *rig)
 {
@@ -105,7 +107,7 @@ static bool the_unit_says_no(const struct boot *boot)
 /* Whatever the guest puts into its tables: a device's registers, what is not RAM, what its window does not hold. */
 static bool the_window_says_no(const struct boot *boot)
 {
-	static const u64 targets[] = { 0xc0000000, PC_VTD, LAPIC_DEFAULT_BASE, PC_FIRMWARE, 0x7ff0000000ull };
+	static const u64 targets[] = { 0xc0000000, PC_VTD, LAPIC_DEFAULT_BASE, PC_FIRMWARE, BEHIND_RAM };
 	struct pc_rig *rig;
 	u32 value = 0x600d;
 
@@ -117,9 +119,12 @@ static bool the_window_says_no(const struct boot *boot)
 		pc_rig_invalidate(rig);
 		fine &= EXPECT(dma_write(edu_port(rig), 0x7004, &value, 4) != MEM_OK);
 		/* 0xfee00000 is the interrupt range: not an address that tables may lead to. */
-		fine &= targets[i] == LAPIC_DEFAULT_BASE
-				? told(rig, i + 1, 0x7004, IOMMU_FAULT_UNIT + 0xe, "interrupt")
-				: told(rig, i + 1, targets[i] + 4, IOMMU_FAULT_NOT_MAPPED, "window");
+		if (targets[i] == LAPIC_DEFAULT_BASE)
+			fine &= told(rig, i + 1, 0x7004, IOMMU_FAULT_UNIT + 0xe, "interrupt");
+		else if (targets[i] == BEHIND_RAM)
+			fine &= told(rig, i + 1, targets[i] + 4, IOMMU_FAULT_UNCLAIMED, "nothing is there");
+		else
+			fine &= told(rig, i + 1, targets[i] + 4, IOMMU_FAULT_NOT_MAPPED, "window");
 	}
 	fine &= EXPECT_EQUAL(pc_rig_config(rig, (u8)pc_dma_windows[PC_EDU].requester, 0), 0x11e81234);
 	pc_rig_close(rig);
