@@ -1,32 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* What can be wrong with DMA windows and is not seen by the compiler; and their text. */
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "iommu/window.h"
 
 struct check {
-	const struct dma_table *table; /* whose rows are looked at */
 	const struct region_table *map;
-	table_emit emit;
-	void *to;
-	unsigned found;
+	struct complaints to;
 };
-
-static void __printf(2, 3) complain(struct check *check, const char *format, ...)
-{
-	char line[320];
-	va_list args;
-	int length = snprintf(line, sizeof(line), "DMA of %.32s: ", check->table->device);
-
-	va_start(args, format);
-	vsnprintf(line + length, sizeof(line) - (size_t)length, format, args);
-	va_end(args);
-	check->found++;
-	if (check->emit)
-		check->emit(check->to, line);
-}
 
 struct row_text {
 	char text[112];
@@ -85,24 +67,24 @@ static void check_target(struct check *check, const struct dma_row *row)
 	if (!find_gap(check->map, row->target, row->target + row->last, &gap, &near))
 		return;
 	if (near && region_table_range(check->map, near, &first, &last))
-		complain(check, "%s leaves the RAM rows at 0x%llx, behind or before '%s' 0x%llx-0x%llx",
+		complain(&check->to, "%s leaves the RAM rows at 0x%llx, behind or before '%s' 0x%llx-0x%llx",
 			 text_of(row).text, (unsigned long long)gap, near->name, (unsigned long long)first,
 			 (unsigned long long)last);
 	else
-		complain(check, "%s: '%s' has no RAM rows", text_of(row).text, check->map->name);
+		complain(&check->to, "%s: '%s' has no RAM rows", text_of(row).text, check->map->name);
 }
 
 static void check_row(struct check *check, const struct dma_row *row)
 {
 	if (!row->name || !*row->name)
-		complain(check, "%s has no name", text_of(row).text);
+		complain(&check->to, "%s has no name", text_of(row).text);
 	if (!IS_ALIGNED(row->iova | row->target | (row->last + 1), PAGE_SIZE))
-		complain(check, "%s is not made of whole pages", text_of(row).text);
+		complain(&check->to, "%s is not made of whole pages", text_of(row).text);
 	if (!row->permission || row->permission > MEM_READ_WRITE)
-		complain(check, "%s permits %s", text_of(row).text,
+		complain(&check->to, "%s permits %s", text_of(row).text,
 			 row->permission ? "what there is not" : "nothing");
 	if (row->last > ~0ull - row->iova || row->last > ~0ull - row->target)
-		complain(check, "%s wraps past 2^64", text_of(row).text);
+		complain(&check->to, "%s wraps past 2^64", text_of(row).text);
 	else
 		check_target(check, row);
 }
@@ -115,26 +97,28 @@ static bool overlap(const struct dma_row *a, const struct dma_row *b)
 unsigned dma_table_check(const struct dma_table *tables, unsigned count, const struct region_table *map,
 			 table_emit emit, void *to)
 {
-	struct check check = { .map = map, .emit = emit, .to = to };
+	struct check check = { .map = map, .to = { .what = "DMA of ", .emit = emit, .to = to } };
 
 	for (unsigned t = 0; t < count; t++) {
-		const struct dma_table *table = check.table = &tables[t];
+		const struct dma_table *table = &tables[t];
 
+		check.to.whose = table->device;
 		for (unsigned other = 0; other < t; other++) {
 			if (tables[other].requester == table->requester)
-				complain(&check, "its requester id 0x%04x is that of %.32s too",
+				complain(&check.to, "its requester id 0x%04x is that of %.32s too",
 					 (unsigned)table->requester, tables[other].device);
 		}
 		for (unsigned i = 0; i < table->count; i++) {
 			check_row(&check, &table->rows[i]);
 			for (unsigned j = 0; j < i; j++) {
 				if (overlap(&table->rows[i], &table->rows[j]))
-					complain(&check, "%s and %s overlap", text_of(&table->rows[j]).text,
+					complain(&check.to, "%s and %s overlap",
+						 text_of(&table->rows[j]).text,
 						 text_of(&table->rows[i]).text);
 			}
 		}
 	}
-	return check.found;
+	return check.to.found;
 }
 
 void dma_table_print(const struct dma_table *tables, unsigned count, table_emit emit, void *to)

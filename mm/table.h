@@ -120,6 +120,15 @@ struct ram_window {
 
 typedef void (*table_emit)(void *to, const char *line);
 
+/* Where the mistakes of a table go; `emit` NULL: they are only counted. */
+struct complaints {
+	const char *what, *whose; /* what each line starts with */
+	table_emit emit;
+	void *to;
+	unsigned found;
+};
+void complain(struct complaints *complaints, const char *format, ...) __printf(2, 3);
+
 /*
  * Every mistake as a line that names the rows and their ranges (absolute, both ends included); returns how
  * many. Finds: no name, or a name used twice; an unknown parent, one that is no container, parents in a

@@ -10,23 +10,21 @@
 
 struct check {
 	const struct region_table *table;
-	table_emit emit;
-	void *to;
-	unsigned found;
+	struct complaints to;
 };
 
-static void __printf(2, 3) complain(struct check *check, const char *format, ...)
+void complain(struct complaints *complaints, const char *format, ...)
 {
 	char line[320];
 	va_list args;
-	int length = snprintf(line, sizeof(line), "%s: ", check->table->name);
+	int length = snprintf(line, sizeof(line), "%s%.32s: ", complaints->what, complaints->whose);
 
 	va_start(args, format);
 	vsnprintf(line + length, sizeof(line) - (size_t)length, format, args);
 	va_end(args);
-	check->found++;
-	if (check->emit)
-		check->emit(check->to, line);
+	complaints->found++;
+	if (complaints->emit)
+		complaints->emit(complaints->to, line);
 }
 
 /* 'name' first-last, absolute if that can be told. Room for two of them in one message. */
@@ -81,18 +79,18 @@ static void check_parent(struct check *check, const struct region_row *row)
 	if (!row->parent)
 		return;
 	if (!parent) {
-		complain(check, "%s: its parent '%s' is no row", text_of(check, row).text, row->parent);
+		complain(&check->to, "%s: its parent '%s' is no row", text_of(check, row).text, row->parent);
 	} else if (parent->kind != REGION_CONTAINER) {
-		complain(check, "%s: its parent is no container: %s", text_of(check, row).text,
+		complain(&check->to, "%s: its parent is no container: %s", text_of(check, row).text,
 			 text_of(check, parent).text);
 	} else if (parents_circle(check, row)) {
-		complain(check, "%s: its parents go round in a circle, or too deep, by way of %s",
+		complain(&check->to, "%s: its parents go round in a circle, or too deep, by way of %s",
 			 text_of(check, row).text, text_of(check, parent).text);
 	} else if (row->base > ~0ull - row->last) {
-		complain(check, "%s wraps past 2^64 in %s", text_of(check, row).text,
+		complain(&check->to, "%s wraps past 2^64 in %s", text_of(check, row).text,
 			 text_of(check, parent).text);
 	} else if (row->base + row->last > parent->last) {
-		complain(check, "%s sticks out of its parent, %s", text_of(check, row).text,
+		complain(&check->to, "%s sticks out of its parent, %s", text_of(check, row).text,
 			 text_of(check, parent).text);
 	}
 }
@@ -127,16 +125,16 @@ static void check_alias(struct check *check, const struct region_row *row)
 	if (row->kind != REGION_ALIAS)
 		return;
 	if (!target) {
-		complain(check, "%s: its target '%s' is no row", text_of(check, row).text,
+		complain(&check->to, "%s: its target '%s' is no row", text_of(check, row).text,
 			 row->target ? row->target : "?");
 		return;
 	}
 	if (row->target_offset > target->last || row->last > target->last - row->target_offset)
-		complain(check, "%s shows 0x%llx-0x%llx of its target, which that does not have: %s",
+		complain(&check->to, "%s shows 0x%llx-0x%llx of its target, which that does not have: %s",
 			 text_of(check, row).text, (unsigned long long)row->target_offset,
 			 (unsigned long long)(row->target_offset + row->last), text_of(check, target).text);
 	if (shows(check, target, row, 0, &steps))
-		complain(check, "%s shows itself: alias loop through %s", text_of(check, row).text,
+		complain(&check->to, "%s shows itself: alias loop through %s", text_of(check, row).text,
 			 text_of(check, target).text);
 }
 
@@ -145,24 +143,24 @@ static void check_row(struct check *check, const struct region_row *row, unsigne
 	u64 first, last;
 
 	if (!row->name || !*row->name) {
-		complain(check, "row %u, at offset 0x%x of the board, has no name",
+		complain(&check->to, "row %u, at offset 0x%x of the board, has no name",
 			 (unsigned)(row - check->table->rows), (unsigned)row->at);
 		return;
 	}
 	if (row->kind > REGION_IOMMU)
-		complain(check, "%s: no such kind", text_of(check, row).text);
+		complain(&check->to, "%s: no such kind", text_of(check, row).text);
 	check_parent(check, row);
 	check_alias(check, row);
 	if (!row->bytes && (!IS_ALIGNED(row->base, PAGE_SIZE) || !IS_ALIGNED(row->last + 1, PAGE_SIZE)))
-		complain(check, "%s is not made of whole pages", text_of(check, row).text);
+		complain(&check->to, "%s is not made of whole pages", text_of(check, row).text);
 	if (row->ops && row->kind != REGION_MMIO && row->kind != REGION_CONTAINER)
-		complain(check, "%s: ops are for mmio and containers", text_of(check, row).text);
+		complain(&check->to, "%s: ops are for mmio and containers", text_of(check, row).text);
 	if (row->unclaimed && row->kind != REGION_CONTAINER)
-		complain(check, "%s: a policy for unclaimed accesses is for containers",
+		complain(&check->to, "%s: a policy for unclaimed accesses is for containers",
 			 text_of(check, row).text);
 	if (address_bits && address_bits < 64 && row->kind != REGION_CONTAINER &&
 	    region_table_range(check->table, row, &first, &last) && last >> address_bits)
-		complain(check, "%s is beyond the machine's %u address bits (0x0-0x%llx)",
+		complain(&check->to, "%s is beyond the machine's %u address bits (0x0-0x%llx)",
 			 text_of(check, row).text, address_bits, (unsigned long long)(BIT(address_bits) - 1));
 }
 
@@ -207,25 +205,25 @@ static void check_over_ram(struct check *check, const struct region_row *ram, co
 	if (x == row && y == ram && x->priority == y->priority && overlap(ram_first, ram_last, first, last))
 		return;
 	if (!row->over_ram)
-		complain(check, "%s lies inside %s, and is not declared to be over RAM",
+		complain(&check->to, "%s lies inside %s, and is not declared to be over RAM",
 			 text_of(check, row).text, text_of(check, ram).text);
 	else if (x->priority <= y->priority)
-		complain(check, "%s is declared to be over RAM, but has no higher priority than %s",
+		complain(&check->to, "%s is declared to be over RAM, but has no higher priority than %s",
 			 text_of(check, row).text, text_of(check, ram).text);
 }
 
 static void check_pair(struct check *check, const struct region_row *a, const struct region_row *b)
 {
 	if (a->name && b->name && !strcmp(a->name, b->name))
-		complain(check, "%s and %s have the same name", text_of(check, a).text,
+		complain(&check->to, "%s and %s have the same name", text_of(check, a).text,
 			 text_of(check, b).text);
 	if (a->at == b->at)
-		complain(check, "%s and %s live at the same place in the board, 0x%x", text_of(check, a).text,
-			 text_of(check, b).text, (unsigned)a->at);
+		complain(&check->to, "%s and %s live at the same place in the board, 0x%x",
+			 text_of(check, a).text, text_of(check, b).text, (unsigned)a->at);
 	if (a->parent && same_text(a->parent, b->parent) && a->priority == b->priority && !a->disabled &&
 	    !b->disabled && a->base <= ~0ull - a->last && b->base <= ~0ull - b->last &&
 	    overlap(a->base, a->base + a->last, b->base, b->base + b->last))
-		complain(check, "%s and %s overlap in '%s', both of priority %d", text_of(check, a).text,
+		complain(&check->to, "%s and %s overlap in '%s', both of priority %d", text_of(check, a).text,
 			 text_of(check, b).text, a->parent, (int)a->priority);
 	check_over_ram(check, a, b);
 	check_over_ram(check, b, a);
@@ -234,12 +232,12 @@ static void check_pair(struct check *check, const struct region_row *a, const st
 unsigned region_table_check(const struct region_table *table, unsigned address_bits, table_emit emit,
 			    void *to)
 {
-	struct check check = { .table = table, .emit = emit, .to = to };
+	struct check check = { .table = table, .to = { "", table->name, emit, to, 0 } };
 
 	for (unsigned i = 0; i < table->count; i++) {
 		check_row(&check, &table->rows[i], address_bits);
 		for (unsigned j = 0; j < i; j++)
 			check_pair(&check, &table->rows[j], &table->rows[i]);
 	}
-	return check.found;
+	return check.to.found;
 }
