@@ -92,7 +92,7 @@ $(BUILD)/cover/%.o: %.c Makefile tests/mm.mk | setup
 	@mkdir -p $(@D)
 	$(call say,COVER)
 	$(Q)$(COVER_CC) $(HOST_CFLAGS) -MMD -MP -c $< -o $@
--include $(COVER_OBJS:.o=.d)
+-include $(COVER_OBJS:.o=.d) $(wildcard $(BUILD)/cover/tests/unit/*.d $(BUILD)/cover/devices/*.d)
 
 $(BUILD)/cover/tests/unit/test_%: $(BUILD)/cover/tests/unit/test_%.o $(BUILD)/cover/tests/unit/host_log.o $(COVER_OBJS)
 	$(call say,LD)
