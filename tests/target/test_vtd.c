@@ -32,6 +32,20 @@ static bool open(struct pc_rig **rig, const struct boot *boot)
 	return pc_rig_start_vtd(*rig);
 }
 
+/* Of all guest RAM but the VT-d tables, which the tests write. */
+static u64 rest_of_ram(const struct pc_rig *rig)
+{
+	const u64 *ram = (const u64 *)rig->ram, words = rig->config.memory / sizeof(*ram);
+	u64 hash = 0;
+
+	for (u64 i = 0; i < words; i++) {
+		if (i == PC_RIG_VTD / sizeof(*ram))
+			i = PC_RIG_DMA / sizeof(*ram);
+		hash = (hash ^ ram[i]) * 0x9e3779b97f4a7c15;
+	}
+	return hash;
+}
+
 /* The latest fault in the log is this one, and is told with these words. */
 static bool told(struct pc_rig *rig, u64 total, u64 iova, unsigned reason, const char *words)
 {
@@ -80,6 +94,7 @@ static bool the_unit_says_no(const struct boot *boot)
 	if (!open(&rig, boot))
 		return false;
 	struct address_space *memory = &rig->pc.memory;
+	u64 before = rest_of_ram(rig);
 	bool fine = EXPECT(dma_read(edu_port(rig), UNMAPPED, buffer, LENGTH) != MEM_OK) &&
 		    EXPECT_EQUAL(buffer[0], 0xff) && EXPECT_EQUAL(buffer[LENGTH - 1], 0xff) &&
 		    told(rig, 1, UNMAPPED, IOMMU_FAULT_UNIT + 6, "read");
@@ -100,6 +115,7 @@ static bool the_unit_says_no(const struct boot *boot)
 	pc_rig_invalidate(rig);
 	fine &= EXPECT(dma_read(edu_port(rig), 0x5000, buffer, LENGTH) != MEM_OK) &&
 		told(rig, 3, 0x5000, IOMMU_FAULT_UNIT + 6, "read");
+	fine &= EXPECT_EQUAL(rest_of_ram(rig), before);
 	pc_rig_close(rig);
 	return fine;
 }
@@ -114,6 +130,7 @@ static bool the_window_says_no(const struct boot *boot)
 	if (!open(&rig, boot))
 		return false;
 	bool fine = true;
+	u64 before = rest_of_ram(rig);
 	for (unsigned i = 0; i < ARRAY_SIZE(targets); i++) {
 		*pc_rig_pte(rig, 0x7000) = targets[i] | 3;
 		pc_rig_invalidate(rig);
@@ -126,6 +143,7 @@ static bool the_window_says_no(const struct boot *boot)
 		else
 			fine &= told(rig, i + 1, targets[i] + 4, IOMMU_FAULT_NOT_MAPPED, "window");
 	}
+	fine &= EXPECT_EQUAL(rest_of_ram(rig), before);
 	fine &= EXPECT_EQUAL(pc_rig_config(rig, (u8)pc_dma_windows[PC_EDU].requester, 0), 0x11e81234);
 	pc_rig_close(rig);
 	return fine;
