@@ -23,8 +23,13 @@ $(BUILD)/guest/poke: tests/guest/poke.c $(wildcard tests/guest/poke_*.c) $(addpr
 	$(call say,CC)
 	$(Q)$(CC) -std=gnu11 -O2 -static $(WARNINGS) -I. $(filter %.c,$^) -o $@
 
-guests: $(addprefix $(BUILD)/guest/,multiboot pvh doomed poke) ## build the guests that the tests boot, and what they run
+$(BUILD)/guest/wire: tests/guest/wire.c tests/guest/sha256.c tests/guest/sha256.h tests/guest.mk
+	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)$(CC) -std=gnu11 -O2 -static $(WARNINGS) -I. $(filter %.c,$^) -o $@
 
-test: guests $(BUILD)/test-root
+guests: $(addprefix $(BUILD)/guest/,multiboot pvh doomed poke wire) ## build the guests that the tests boot, and what they run
+
+test: guests $(BUILD)/test-root $(BUILD)/net-root
 
 .PHONY: guests

@@ -80,9 +80,9 @@ test: all $(UNIT_TESTS) $(BUILD)/test-initrd $(BUILD)/initrd ## run every test, 
 	@tests/run all
 
 #= HOST_SUITES of `make test`, on the host (unit checks reproducible)
-#= EMULATOR_SUITES of `make test`, in an emulator (selftest linux iommu console protocols refusals)
+#= EMULATOR_SUITES of `make test`, in an emulator (selftest linux iommu console network protocols refusals)
 HOST_SUITES     ?= unit checks reproducible
-EMULATOR_SUITES ?= selftest linux iommu console protocols refusals
+EMULATOR_SUITES ?= selftest linux iommu console network protocols refusals
 test: export HOST_SUITES := $(HOST_SUITES)
 test: export EMULATOR_SUITES := $(EMULATOR_SUITES)
 test: export UNIT_TESTS := $(UNIT_TESTS)

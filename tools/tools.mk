@@ -27,6 +27,11 @@ $(BUILD)/root: tests/guest/init tests/guest/udhcpc.script tools/mkroot tools/mkt
 	$(call say,EXT4)
 	$(Q)tools/mkroot $@ $(ROOT_MODULES) $(filter tests/guest/%,$^)
 
+# The same with what the tests let it do on the network.
+$(BUILD)/net-root: tests/guest/init tests/guest/udhcpc.script $(BUILD)/guest/wire tools/mkroot tools/mktree
+	$(call say,EXT4)
+	$(Q)tools/mkroot $@ $(ROOT_MODULES) $(filter tests/guest/% %/wire,$^)
+
 GUEST_CHECKS = $(BUILD)/guest/poke $(wildcard tests/guest/check-* tests/guest/suite-*)
 $(BUILD)/test-initrd: tests/guest/init.test $(GUEST_CHECKS) tools/mkinitramfs tools/mktree | setup
 	$(call say,CPIO)
