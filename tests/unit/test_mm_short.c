@@ -3,6 +3,7 @@
  * The short ways: what goes well is done in a few instructions, in several places of the headers. Each of
  * them must end like all others do, whatever stands at the end of however many IOMMU regions.
  */
+#include "mm/dirty.h"
 #include "mm/iommu_cache.h"
 #include "tests/unit/iommu_rig.h"
 
@@ -228,20 +229,50 @@ static void only_whole_pages_are_remembered(void **state)
 
 static void no_bytes_are_moved_through_a_region_of_everything(void **state)
 {
-	struct iommu_region everything;
+	struct flat_iommu everything;
 	struct address_space as;
 	struct dma_rig d;
 	u8 byte = 0x5a;
 
 	(void)state;
 	dma_rig_init(&d);
-	region_init_iommu(&everything, "everything", REGION_SIZE_WHOLE, &flat_ops, &d.rig.as, true);
-	assert_int_equal(as_init(&as, &d.rig.core, "as", &everything.region, UNCLAIMED_ONES), 0);
+	flat_init(&everything, &d.rig.as);
+	assert_int_equal(region_resize(&everything.iommu.region, REGION_SIZE_WHOLE), 0);
+	assert_int_equal(as_init(&as, &d.rig.core, "as", &everything.iommu.region, UNCLAIMED_ONES), 0);
 	assert_int_equal(as_read(&as, 0, &byte, 0), MEM_OK);
 	assert_int_equal(as_write(&as, 0, &byte, 0), MEM_OK);
 	assert_int_equal(byte, 0x5a);
+	assert_int_equal(everything.faults, 0);
 	as_destroy(&as);
 	dma_rig_destroy(&d);
+}
+
+static void what_leads_further_than_memory_goes_ends_with_it(void **state)
+{
+	u8 bytes[0x3000], back[0x3000];
+	struct dma_rig d;
+
+	(void)state;
+	dma_rig_init(&d);
+	memset(bytes, 0x77, sizeof(bytes));
+	/* One entry for RAM and for the device behind it. */
+	d.flat.mask = 0xffff;
+	assert_int_equal(as_write(&d.dma, 0x7ff8, bytes, 16), MEM_OK);
+	assert_memory_equal(d.memory + 0x7ff8, bytes, 8);
+	assert_call(&d.probe, 0, true, 0, 8);
+	assert_int_equal(as_read(&d.dma, 0x7ff8, back, 16), MEM_OK);
+	assert_memory_equal(back, bytes, 16);
+	d.flat.mask = PAGE_MASK;
+	/* Pages in a row, each of them told. */
+	assert_int_equal(region_dirty_start(&d.ram, 0), 0);
+	assert_int_equal(as_write(&d.dma, 0x1800, bytes, sizeof(bytes)), MEM_OK);
+	assert_memory_equal(d.memory + 0x1800, bytes, sizeof(bytes));
+	for (u64 page = 0; page < 8; page++)
+		assert_int_equal(region_is_dirty(&d.ram, 0, page * PAGE_SIZE, 1), page >= 1 && page <= 4);
+	region_dirty_stop(&d.ram, 0);
+	dma_rig_destroy(&d);
+	region_remove(&d.ram);
+	region_destroy(&d.ram);
 }
 
 static void a_register_is_moved_in_one_call(void **state)
@@ -409,6 +440,7 @@ int main(void)
 		cmocka_unit_test(what_is_remembered_of_a_page_is_what_it_is_now),
 		cmocka_unit_test(only_whole_pages_are_remembered),
 		cmocka_unit_test(no_bytes_are_moved_through_a_region_of_everything),
+		cmocka_unit_test(what_leads_further_than_memory_goes_ends_with_it),
 		cmocka_unit_test(a_register_is_moved_in_one_call),
 		cmocka_unit_test(a_mapping_of_a_device_ends_with_it),
 		cmocka_unit_test(a_mapping_is_of_one_way),
