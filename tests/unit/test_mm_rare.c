@@ -198,6 +198,25 @@ static void test_aliases_that_multiply_are_refused_and_the_view_stays(void **sta
 	mem_core_destroy(&core);
 }
 
+/* The same from below: what is added last has too many ways down. */
+static void test_what_leads_down_in_too_many_ways_is_refused(void **state)
+{
+	struct region fan[FANS], blade[FANS][BLADE];
+	int error = 0, at = 0;
+
+	(void)state;
+	for (int i = 0; i < FANS; i++)
+		region_init_container(&fan[i], "fan", BIT(40));
+	while (!error && ++at < FANS) {
+		for (int j = 0; j < BLADE && !error; j++) {
+			region_init_alias(&blade[at][j], "blade", BIT(20), &fan[at - 1], 0);
+			error = region_add_overlapping(&fan[at], 0, &blade[at][j], 0);
+		}
+	}
+	assert_int_equal(error, -ELOOP);
+	assert_true(at > FANS / 2);
+}
+
 static void test_what_an_alias_of_an_alias_shows_past_2_64_is_nothing(void **state)
 {
 	struct region root, target, inner, outer;
@@ -512,6 +531,7 @@ int main(void)
 		cmocka_unit_test(test_a_dirty_log_without_memory_logs_nothing),
 		cmocka_unit_test(test_a_view_has_at_most_65535_sections),
 		cmocka_unit_test(test_aliases_that_multiply_are_refused_and_the_view_stays),
+		cmocka_unit_test(test_what_leads_down_in_too_many_ways_is_refused),
 		cmocka_unit_test(test_what_an_alias_of_an_alias_shows_past_2_64_is_nothing),
 		cmocka_unit_test(test_aliases_of_one_target_go_in_any_order),
 		cmocka_unit_test(test_an_alias_of_an_alias_that_stands_nowhere_follows_its_target),
