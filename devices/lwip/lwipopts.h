@@ -56,7 +56,8 @@
 #define TCP_SND_BUF		(12 * TCP_MSS)
 #define TCP_SND_QUEUELEN	48
 #define MEMP_NUM_TCP_SEG	256
-#define MEMP_NUM_TCP_PCB	32
+/* More than the hundred that may come at once: who finds none is not told, but tries again after seconds. */
+#define MEMP_NUM_TCP_PCB	128
 #define MEMP_NUM_TCP_PCB_LISTEN 2
 #define TCP_OOSEQ_MAX_PBUFS	4
 #define TCP_OOSEQ_MAX_BYTES	(4 * TCP_MSS)
