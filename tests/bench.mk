@@ -25,4 +25,8 @@ $(BUILD)/bench/root: $(BUILD)/bench/boot_init tools/mkroot tools/mktree
 	$(call say,EXT4)
 	$(Q)tools/mkroot $@ $<=init
 
-bench: $(BUILD)/bench/bare_boot.efi $(BUILD)/bench/initrd $(BUILD)/bench/root $(BUILD)/initrd
+$(BUILD)/bench/net-root: tests/bench/init.net $(BUILD)/guest/wire tools/mkroot tools/mktree
+	$(call say,EXT4)
+	$(Q)tools/mkroot $@ --module virtio_net $<=init $(BUILD)/guest/wire
+
+bench: $(BUILD)/bench/net-root $(BUILD)/bench/bare_boot.efi $(BUILD)/bench/initrd $(BUILD)/bench/root $(BUILD)/initrd

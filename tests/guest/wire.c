@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * wire JOB [ARGUMENTS]: what a guest does on its network, quicker than a shell's tools do it and with its content checked.
- * One line `wire: ...` says what was seen, status 0 that it was as it should be. Ticks are the TSC's.
+ * One line `wire: ...` says what was seen, status 0 that it was as it should be. Ticks are the TSC's, frames those of eth0 both
+ * ways. With MARKS in the environment, Sluice is asked for a mark in its log at the begin and at the end.
  *
  *   get ADDRESS PORT PATH     HTTP: the body's bytes, its SHA-256
  *   ping ADDRESS COUNT WINDOW echo requests of all sizes, so many on their way at once; each answer is compared
+ *   crowd ADDRESS PORT PATH COUNT  HTTP: so many requests, each on a connection, all at once
  *   send ADDRESS PORT KIB     UDP datagrams of 1472 bytes, until the network device has taken the last
  *   flood ADDRESS PORT SECONDS  UDP datagrams of all sizes, as many as there can be
  *   spin SECONDS              rounds of nothing that a million ticks leave to a process
- *   mark NUMBER               a line with NUMBER and all exits so far on the log of Sluice
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -58,6 +59,48 @@ static void mark(unsigned long number)
 	__asm__ volatile("vmcall" : : "a"(MARK), "b"(number) : "memory");
 }
 
+struct span {
+	uint64_t ticks, frames;
+};
+
+static uint64_t frames(void)
+{
+	unsigned long long in = 0, out = 0;
+	FILE *table = fopen("/proc/net/dev", "r");
+	char line[256];
+
+	while (table && fgets(line, sizeof(line), table))
+		if (sscanf(line, " eth0: %*u %llu %*u %*u %*u %*u %*u %*u %*u %llu", &in, &out) == 2)
+			break;
+	if (table)
+		fclose(table);
+	return in + out;
+}
+
+static struct span begin(void)
+{
+	struct span span = { .frames = frames() };
+
+	if (getenv("MARKS"))
+		mark(0);
+	span.ticks = __rdtsc();
+	return span;
+}
+
+static void end(struct span *span)
+{
+	span->ticks = __rdtsc() - span->ticks;
+	if (getenv("MARKS"))
+		mark(1);
+	span->frames = frames() - span->frames;
+}
+
+static void say_span(const struct span *span)
+{
+	printf(", %llu ticks, %llu frames\n", (unsigned long long)span->ticks,
+	       (unsigned long long)span->frames);
+}
+
 /* ---- get ---- */
 
 #define BODY_MAX (8u << 20)
@@ -69,7 +112,7 @@ static int get(char **argument)
 	struct sha256 sum;
 	char line[256], digest[65];
 	int s = reach(SOCK_STREAM, 0, argument[0], argument[1]);
-	uint64_t from = __rdtsc(), ticks;
+	struct span span = begin();
 	const uint8_t *body;
 
 	snprintf(line, sizeof(line), "GET %s HTTP/1.0\r\nHost: %s\r\n\r\n", argument[2], argument[0]);
@@ -82,7 +125,7 @@ static int get(char **argument)
 		if (got == 0)
 			break;
 	}
-	ticks = __rdtsc() - from;
+	end(&span);
 	body = memmem(answer, size, "\r\n\r\n", 4);
 	if (size < 12 || memcmp(answer + 8, " 200", 4) != 0 || !body) {
 		printf("wire: status%.4s, %zu bytes\n", (char *)answer + 8, size);
@@ -96,9 +139,51 @@ static int get(char **argument)
 	sha256_begin(&sum);
 	sha256_blocks(&sum, body, padded);
 	sha256_end(&sum, digest);
-	printf("wire: %zu bytes, sha256 %s, %llu ticks\n", size,
-	       padded == size ? digest : "of no whole blocks", (unsigned long long)ticks);
+	printf("wire: %zu bytes, sha256 %s", size, padded == size ? digest : "of no whole blocks");
+	say_span(&span);
 	return 0;
+}
+
+/* ---- crowd ---- */
+
+static int crowd(char **argument)
+{
+	static struct pollfd peer[500];
+	unsigned count = (unsigned)atoi(argument[3]), left = count, good = 0, busy = 0;
+	char line[256], answer[4096];
+	int length = snprintf(line, sizeof(line), "GET %s HTTP/1.0\r\n\r\n", argument[2]);
+
+	if (count > sizeof(peer) / sizeof(peer[0]))
+		return 2;
+	/* None asks before all are there. */
+	for (unsigned i = 0; i < count; i++)
+		peer[i] = (struct pollfd){ .fd = reach(SOCK_STREAM, 0, argument[0], argument[1]),
+					   .events = POLLIN };
+	for (unsigned i = 0; i < count; i++)
+		if (write(peer[i].fd, line, (size_t)length) != length)
+			fail("write");
+	while (left) {
+		if (poll(peer, count, PATIENCE * 1000) <= 0)
+			break;
+		for (unsigned i = 0; i < count; i++) {
+			ssize_t got;
+
+			if (peer[i].fd < 0 || !peer[i].revents)
+				continue;
+			got = read(peer[i].fd, answer, sizeof(answer));
+			if (got > 12 && !memcmp(answer, "HTTP/1.", 7)) {
+				good += !memcmp(answer + 8, " 200", 4);
+				busy += !memcmp(answer + 8, " 503", 4);
+			}
+			if (got <= 0) {
+				close(peer[i].fd);
+				peer[i].fd = -1;
+				left--;
+			}
+		}
+	}
+	printf("wire: %u at once, %u good, %u busy, %u left alone\n", count, good, busy, left);
+	return left != 0;
 }
 
 /* ---- ping ---- */
@@ -163,10 +248,11 @@ static int ping(char **argument)
 	unsigned count = (unsigned)atoi(argument[1]), window = (unsigned)atoi(argument[2]), sent = 0,
 		 seen = 0;
 	static uint8_t answered[1 << 16];
-	uint64_t from = __rdtsc();
+	struct span span;
 
 	if (count > sizeof(answered))
 		return 2;
+	span = begin();
 	while (seen < count) {
 		unsigned number;
 
@@ -179,8 +265,9 @@ static int ping(char **argument)
 		}
 		seen++;
 	}
-	printf("wire: %u sent, %u answered, %llu ticks\n", sent, seen,
-	       (unsigned long long)(__rdtsc() - from));
+	end(&span);
+	printf("wire: %u sent, %u answered", sent, seen);
+	say_span(&span);
 	return 0;
 }
 
@@ -199,7 +286,7 @@ static int send_all(char **argument)
 	static uint8_t data[LARGEST];
 	int s = reach(SOCK_DGRAM, 0, argument[0], argument[1]), left = 1;
 	size_t bytes = (size_t)atoi(argument[2]) * 1024, done = 0, count = 0;
-	uint64_t from = __rdtsc();
+	struct span span = begin();
 
 	for (; done < bytes; count++) {
 		size_t size = bytes - done < LARGEST ? bytes - done : LARGEST;
@@ -212,8 +299,9 @@ static int send_all(char **argument)
 	}
 	while (ioctl(s, SIOCOUTQ, &left) == 0 && left > 0)
 		;
-	printf("wire: %zu datagrams, %zu bytes, %llu ticks\n", count, done,
-	       (unsigned long long)(__rdtsc() - from));
+	end(&span);
+	printf("wire: %zu datagrams, %zu bytes", count, done);
+	say_span(&span);
 	return 0;
 }
 
@@ -246,19 +334,13 @@ static int spin(char **argument)
 	return 0;
 }
 
-static int set_mark(char **argument)
-{
-	mark((unsigned long)atol(argument[0]));
-	return 0;
-}
-
 static const struct {
 	const char *name;
 	int arguments;
 	int (*run)(char **);
 } jobs[] = {
-	{ "get", 3, get },     { "ping", 3, ping }, { "send", 3, send_all },
-	{ "flood", 3, flood }, { "spin", 1, spin }, { "mark", 1, set_mark },
+	{ "get", 3, get },	 { "crowd", 4, crowd }, { "ping", 3, ping },
+	{ "send", 3, send_all }, { "flood", 3, flood }, { "spin", 1, spin },
 };
 
 int main(int argc, char **argv)
