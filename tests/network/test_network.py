@@ -217,6 +217,15 @@ def garbage(port, until, counts):
         n += 1
 
 
+def crowds(guest):
+    """Beside the hundred of tests/web/check.py, which the emulator's network lets in one after the other."""
+    text, status = guest.do(f"wire crowd {SLUICE} 80 /api/state 100")
+    print("#", text.splitlines()[-2])
+    seen = re.search(r"100 at once, (\d+) good, (\d+) busy, 0 left alone", text)
+    check(status == 0 and seen and int(seen[1]) >= 8 and int(seen[1]) + int(seen[2]) == 100,
+          "of a hundred connections at once each is answered, with what was asked for or to come again", text)
+
+
 def flood_from_outside(guest, port):
     quiet = guest.spin()
     counts = {"made": 0, "failed": 0}
@@ -255,6 +264,7 @@ def network(run, port):
     run.expect(SHELL, "the shell")
     fetches(guest, web)
     controls(guest, port)
+    crowds(guest)
     flood_from_outside(guest, port)
     flood_from_inside(guest, port, sink)
     looks_from_outside(run, port)

@@ -141,13 +141,26 @@ def slow_is_closed():
     assert time.monotonic() - began < 240
 
 
+def persistent(request):
+    """An answer, in the end. Bochs' network keeps two who want in, and forgets the others, who then wait for long."""
+    until = time.monotonic() + 2 * PATIENCE
+    while time.monotonic() < until:
+        try:
+            if answer := talk(request, patience=2):
+                return answer
+        except TimeoutError:
+            pass
+    return b""
+
+
 def a_hundred_at_once():
     with concurrent.futures.ThreadPoolExecutor(100) as pool:
-        answers = list(pool.map(lambda _: talk(b"GET /api/state HTTP/1.1\r\n\r\n"), range(100)))
+        answers = list(pool.map(lambda _: persistent(b"GET /api/state HTTP/1.1\r\n\r\n"), range(100)))
     good = sum(answer.startswith(b"HTTP/1.1 200") for answer in answers)
     busy = sum(answer.startswith(b"HTTP/1.1 503") for answer in answers)
-    assert good > 0 and state()["guest"]
-    return f"{good} answered, {busy} told to come again, {100 - good - busy} closed"
+    assert good > 0 and good + busy == 100, f"{good} answered, {busy} told to come again"
+    assert state()["guest"]
+    return f"{good} answered, {busy} told to come again"
 
 
 def chromium(*arguments):
