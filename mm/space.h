@@ -76,6 +76,7 @@ static inline bool section_cache_hits(const struct section_cache *cache, const s
 	const struct section *section = cache->section;
 
 	return likely(cache->id == view->id) &&
+	       // NOLINTNEXTLINE(clang-analyzer-core.NullDereference): no view has the id of an empty cache
 	       likely(address - section->first <= section->last - section->first);
 }
 
