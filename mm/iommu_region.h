@@ -188,12 +188,37 @@ static inline const struct section *iommu_target_section(struct iommu_region *io
 	return section;
 }
 
+/* The same, and where in the section that is: section_places(). */
+static inline __attribute__((always_inline)) const struct section *
+iommu_target_place(struct iommu_region *iommu, u64 address, u64 *at, u64 *room)
+{
+	const struct flatview *view = as_view(iommu->target);
+	const struct section *section = __atomic_load_n(&iommu->hint, __ATOMIC_RELAXED);
+
+	if (unlikely((uintptr_t)section - (uintptr_t)view->sections >= view->count * sizeof(*section)) ||
+	    unlikely(!section_places(section, address, at, room))) {
+		section = flatview_lookup(view, address);
+		__atomic_store_n(&iommu->hint, section, __ATOMIC_RELAXED);
+		*at = address - section->first;
+		*room = section->last - address;
+	}
+	return section;
+}
+
+/* Where in the target space an entry takes `iova` to. */
+static inline u64 iommu_entry_address(const struct iommu_entry *entry, u64 iova)
+{
+	return (entry->translated & ~entry->mask) | (iova & entry->mask);
+}
+
 /*
  * The short way, for what goes well: where `*address` leads for at least one of `*length` bytes (which become
- * as many as go on there). NULL if anything is in the way; then iommu_walk tells what.
+ * as many as go on there). NULL if anything is in the way; then iommu_walk tells what. `known`:
+ * what the first region answers, or NULL: it is yet to be asked.
  */
 static inline __attribute__((always_inline)) const struct section *
-iommu_follow(const struct section *section, u64 *address, u64 *length, enum mem_access access)
+iommu_follow_entry(const struct section *section, const struct iommu_entry *known, u64 *address, u64 *length,
+		   enum mem_access access)
 {
 	u64 at = *address, left = *length - 1;
 
@@ -204,10 +229,11 @@ iommu_follow(const struct section *section, u64 *address, u64 *length, enum mem_
 
 		if (unlikely(access & MEM_WRITE && section->flags & SECTION_READONLY))
 			break;
-		entry = iommu->ops->translate(iommu, iova, access);
+		entry = known ? *known : iommu->ops->translate(iommu, iova, access);
+		known = NULL;
 		if (unlikely((entry.perm & access) != access))
 			break;
-		at = (entry.translated & ~entry.mask) | (iova & entry.mask);
+		at = iommu_entry_address(&entry, iova);
 		left = MIN(left, ~iova & entry.mask);
 		section = iommu_target_section(iommu, at);
 		left = MIN(left, section->last - at);
@@ -219,6 +245,12 @@ iommu_follow(const struct section *section, u64 *address, u64 *length, enum mem_
 			return section_refuses(section, access) == MEM_OK ? section : NULL;
 	}
 	return NULL;
+}
+
+static inline __attribute__((always_inline)) const struct section *
+iommu_follow(const struct section *section, u64 *address, u64 *length, enum mem_access access)
+{
+	return iommu_follow_entry(section, NULL, address, length, access);
 }
 
 /* A walk that failed (result is not MEM_OK) was meant: its last region's `fault` hears of it. */

@@ -112,6 +112,16 @@ static inline u64 section_offset(const struct section *section, u64 address)
 }
 
 /*
+ * Is the address in the section? Then *at: from its start, *room: bytes that follow there before its end, less one. What a
+ * comparison computes is what is asked next.
+ */
+static inline bool section_places(const struct section *section, u64 address, u64 *at, u64 *room)
+{
+	return !__builtin_sub_overflow(address, section->first, at) &&
+	       !__builtin_sub_overflow(section->last, address, room);
+}
+
+/*
  * ---- transfers
  * ----------------------------------------------------------------------------------------------
  */

@@ -176,26 +176,29 @@ enum mem_result as_write_done(const struct address_space *as, u64 address, const
 	return run(&(struct transfer){ .access = MEM_WRITE }, as, address, (u8 *)buffer, length, done);
 }
 
-/* Where a piece of a transfer leads: `size` bytes at `to` in section `there`; NULL: it does not go well. */
-struct piece {
-	const struct section *there;
-	u64 to, size;
-};
-
 /*
- * RAM behind an IOMMU, for a transfer within its section: from the first piece on, one by one, as far as that goes.
- * Pages that go on in host memory are copied in one go. What is in the way is left to run().
+ * Behind an IOMMU, for a transfer within its section that one translation (`entry`, its first) does not do: from the
+ * first piece on, one by one, as far as that goes. Pages that go on in host memory are copied in one go. What is in the
+ * way is left to run().
  */
 static __attribute__((noinline)) enum mem_result read_pages(const struct address_space *as,
-							    const struct section *section, u64 address,
-							    u8 *buffer, u64 length, struct piece piece)
+							    const struct section *section,
+							    const struct iommu_entry *entry, u64 iova,
+							    u8 *buffer, u64 length)
 {
+	u64 address = section->first + (iova - section->offset);
 	u64 moved = 0, found = 0; /* copied; found after that, one after the other in host memory */
 	const u8 *host = NULL;
 
-	while (likely(piece.there) && likely(piece.there->flags & SECTION_READ_DIRECT)) {
-		const u8 *next = piece.there->host + (piece.to - piece.there->first);
+	while (moved + found < length) {
+		u64 to = address + moved + found, size = length - moved - found;
+		const struct section *there = iommu_follow_entry(section, entry, &to, &size, MEM_READ);
+		const u8 *next;
 
+		entry = NULL;
+		if (unlikely(!there) || unlikely(!(there->flags & SECTION_READ_DIRECT)))
+			break;
+		next = there->host + (to - there->first);
 		if ((uintptr_t)next != (uintptr_t)host + found) {
 			if (found)
 				copy_in(buffer + moved, host, found);
@@ -203,12 +206,7 @@ static __attribute__((noinline)) enum mem_result read_pages(const struct address
 			found = 0;
 			host = next;
 		}
-		found += piece.size;
-		piece.size = length - moved - found;
-		if (!piece.size)
-			break;
-		piece.to = address + moved + found;
-		piece.there = iommu_follow(section, &piece.to, &piece.size, MEM_READ);
+		found += size;
 	}
 	if (likely(found))
 		copy_in(buffer + moved, host, found);
@@ -219,16 +217,24 @@ static __attribute__((noinline)) enum mem_result read_pages(const struct address
 }
 
 static __attribute__((noinline)) enum mem_result write_pages(const struct address_space *as,
-							     const struct section *section, u64 address,
-							     const u8 *buffer, u64 length, struct piece piece)
+							     const struct section *section,
+							     const struct iommu_entry *entry, u64 iova,
+							     const u8 *buffer, u64 length)
 {
-	u64 moved = 0, found = 0;
+	u64 address = section->first + (iova - section->offset), moved = 0, found = 0;
 	u8 *host = NULL;
 
-	while (likely(piece.there) && likely(piece.there->flags & SECTION_WRITE_DIRECT)) {
-		u8 *next = piece.there->host + (piece.to - piece.there->first);
-		bool logged = piece.there->flags & SECTION_DIRTY_LOG;
+	while (moved + found < length) {
+		u64 to = address + moved + found, size = length - moved - found;
+		const struct section *there = iommu_follow_entry(section, entry, &to, &size, MEM_WRITE);
+		bool logged;
+		u8 *next;
 
+		entry = NULL;
+		if (unlikely(!there) || unlikely(!(there->flags & SECTION_WRITE_DIRECT)))
+			break;
+		next = there->host + (to - there->first);
+		logged = there->flags & SECTION_DIRTY_LOG;
 		if ((uintptr_t)next != (uintptr_t)host + found || unlikely(logged)) {
 			if (found)
 				copy_out(host, buffer + moved, found);
@@ -238,18 +244,13 @@ static __attribute__((noinline)) enum mem_result write_pages(const struct addres
 		}
 		if (unlikely(logged)) {
 			/* Marked after it was written: whoever takes the mark in between would miss that. */
-			copy_out(next, buffer + moved, piece.size);
-			mark_written(piece.there, piece.to - piece.there->first, piece.size);
-			moved += piece.size;
-			host = next + piece.size;
+			copy_out(next, buffer + moved, size);
+			mark_written(there, to - there->first, size);
+			moved += size;
+			host = next + size;
 		} else {
-			found += piece.size;
+			found += size;
 		}
-		piece.size = length - moved - found;
-		if (!piece.size)
-			break;
-		piece.to = address + moved + found;
-		piece.there = iommu_follow(section, &piece.to, &piece.size, MEM_WRITE);
 	}
 	if (likely(found))
 		copy_out(host, buffer + moved, found);
@@ -259,31 +260,52 @@ static __attribute__((noinline)) enum mem_result write_pages(const struct addres
 	return as_write_done(as, address + moved, buffer + moved, length - moved, NULL);
 }
 
-/* One translation is enough for most; only what it does not do costs a further look. */
-static __attribute__((noinline)) enum mem_result
-read_iommu(const struct address_space *as, const struct section *section, u64 address, u8 *buffer, u64 length)
+/* One translation to memory is enough for most. */
+static __attribute__((noinline)) enum mem_result read_iommu(const struct address_space *as,
+							    const struct section *section, u64 address,
+							    u64 room, u8 *buffer, u64 length)
 {
-	u64 to = address, size = length;
-	const struct section *there = iommu_follow(section, &to, &size, MEM_READ);
+	u64 iova = section_offset(section, address), at;
+	const struct section *there;
+	struct iommu_entry entry;
 
-	if (unlikely(!there) || size != length || unlikely(!(there->flags & SECTION_READ_DIRECT)))
-		return read_pages(as, section, address, buffer, length, (struct piece){ there, to, size });
-	copy_in(buffer, there->host + (to - there->first), length);
-	return MEM_OK;
+	if (unlikely(room < length - 1))
+		return as_read_done(as, address, buffer, length, NULL);
+	entry = region_to_iommu(section->region)
+			->ops->translate(region_to_iommu(section->region), iova, MEM_READ);
+	if (likely(entry.perm & MEM_READ) && likely((~iova & entry.mask) >= length - 1)) {
+		there = iommu_target_place(region_to_iommu(section->region),
+					   iommu_entry_address(&entry, iova), &at, &room);
+		if (likely(there->flags & SECTION_READ_DIRECT) && likely(room >= length - 1)) {
+			copy_in_few(buffer, there->host + at, length);
+			return MEM_OK;
+		}
+	}
+	return read_pages(as, section, &entry, iova, buffer, length);
 }
 
 static __attribute__((noinline)) enum mem_result write_iommu(const struct address_space *as,
 							     const struct section *section, u64 address,
-							     const u8 *buffer, u64 length)
+							     u64 room, const u8 *buffer, u64 length)
 {
-	u64 to = address, size = length;
-	const struct section *there = iommu_follow(section, &to, &size, MEM_WRITE);
+	u64 iova = section_offset(section, address), at;
+	const struct section *there;
+	struct iommu_entry entry;
 
-	if (unlikely(!there) || size != length || unlikely(!(there->flags & SECTION_WRITE_DIRECT)))
-		return write_pages(as, section, address, buffer, length, (struct piece){ there, to, size });
-	copy_out(there->host + (to - there->first), buffer, length);
-	mark_written(there, to - there->first, length);
-	return MEM_OK;
+	if (unlikely(room < length - 1 || section->flags & SECTION_READONLY))
+		return as_write_done(as, address, buffer, length, NULL);
+	entry = region_to_iommu(section->region)
+			->ops->translate(region_to_iommu(section->region), iova, MEM_WRITE);
+	if (likely(entry.perm & MEM_WRITE) && likely((~iova & entry.mask) >= length - 1)) {
+		there = iommu_target_place(region_to_iommu(section->region),
+					   iommu_entry_address(&entry, iova), &at, &room);
+		if (likely(there->flags & SECTION_WRITE_DIRECT) && likely(room >= length - 1)) {
+			copy_out_few(there->host + at, buffer, length);
+			mark_written(there, at, length);
+			return MEM_OK;
+		}
+	}
+	return write_pages(as, section, &entry, iova, buffer, length);
 }
 
 /* One access, a power of two of bytes, that the ops take as it is? `sizes` has no bit above 8. */
@@ -299,14 +321,10 @@ read_other(const struct address_space *as, const struct section *section, u64 ad
 	u64 offset = section_offset(section, address), value;
 	enum mem_result result;
 
-	if (section->last - address >= length - 1) {
-		if (is_register(section->read_sizes, offset, length)) {
-			result = section->ops->read(section->device, offset, (unsigned)length, &value);
-			put_bytes(buffer, likely(result == MEM_OK) ? value : ~0ull, length);
-			return result;
-		}
-		if (section->kind == SECTION_IOMMU && length)
-			return read_iommu(as, section, address, buffer, length);
+	if (section->last - address >= length - 1 && is_register(section->read_sizes, offset, length)) {
+		result = section->ops->read(section->device, offset, (unsigned)length, &value);
+		put_bytes(buffer, likely(result == MEM_OK) ? value : ~0ull, length);
+		return result;
 	}
 	return as_read_done(as, address, buffer, length, NULL);
 }
@@ -317,44 +335,55 @@ static __attribute__((noinline)) enum mem_result write_other(const struct addres
 {
 	u64 offset = section_offset(section, address);
 
-	if (section->last - address >= length - 1) {
-		if (is_register(section->write_sizes, offset, length))
-			return section->ops->write(section->device, offset, (unsigned)length,
-						   get_bytes(buffer, length));
-		if (section->kind == SECTION_IOMMU && length)
-			return write_iommu(as, section, address, buffer, length);
-	}
+	if (section->last - address >= length - 1 && is_register(section->write_sizes, offset, length))
+		return section->ops->write(section->device, offset, (unsigned)length,
+					   get_bytes(buffer, length));
 	return as_write_done(as, address, buffer, length, NULL);
 }
 
-/* No bytes: length - 1 is 2^64 - 1; only a section of 2^64 bytes has that many behind its start, and copies none. */
+/*
+ * `at`: from the section's start, `room`: bytes that follow there before its end, less one. No bytes: length - 1 is
+ * 2^64 - 1; only a section of 2^64 bytes has that many behind its start, and copies none.
+ */
 static inline enum mem_result read_from(const struct address_space *as, const struct section *section,
-					u64 address, void *buffer, u64 length)
+					u64 address, u64 at, u64 room, void *buffer, u64 length)
 {
-	if (unlikely(!(section->flags & SECTION_READ_DIRECT) || section->last - address < length - 1))
+	if (unlikely(!(section->flags & SECTION_READ_DIRECT) || room < length - 1)) {
+		if (section->kind == SECTION_IOMMU)
+			return read_iommu(as, section, address, room, buffer, length);
 		return read_other(as, section, address, buffer, length);
-	copy_in(buffer, section->host + (address - section->first), length);
+	}
+	copy_in(buffer, section->host + at, length);
 	return MEM_OK;
 }
 
 static inline enum mem_result write_to(const struct address_space *as, const struct section *section,
-				       u64 address, const void *buffer, u64 length)
+				       u64 address, u64 at, u64 room, const void *buffer, u64 length)
 {
 	if (unlikely((section->flags & (SECTION_WRITE_DIRECT | SECTION_DIRTY_LOG)) != SECTION_WRITE_DIRECT ||
-		     section->last - address < length - 1))
+		     room < length - 1)) {
+		if (section->kind == SECTION_IOMMU)
+			return write_iommu(as, section, address, room, buffer, length);
 		return write_other(as, section, address, buffer, length);
-	copy_out(section->host + (address - section->first), buffer, length);
+	}
+	copy_out(section->host + at, buffer, length);
 	return MEM_OK;
 }
 
 enum mem_result as_read(const struct address_space *as, u64 address, void *buffer, u64 length)
 {
-	return read_from(as, flatview_lookup(as_view(as), address), address, buffer, length);
+	const struct section *section = flatview_lookup(as_view(as), address);
+
+	return read_from(as, section, address, address - section->first, section->last - address, buffer,
+			 length);
 }
 
 enum mem_result as_write(const struct address_space *as, u64 address, const void *buffer, u64 length)
 {
-	return write_to(as, flatview_lookup(as_view(as), address), address, buffer, length);
+	const struct section *section = flatview_lookup(as_view(as), address);
+
+	return write_to(as, section, address, address - section->first, section->last - address, buffer,
+			length);
 }
 
 /* Another section than the last time: kept apart for the same reason. */
@@ -362,30 +391,42 @@ static __attribute__((noinline)) enum mem_result read_elsewhere(const struct add
 								struct section_cache *cache, u64 address,
 								void *buffer, u64 length)
 {
-	return read_from(as, section_cache_fill(cache, as_view(as), address), address, buffer, length);
+	const struct section *section = section_cache_fill(cache, as_view(as), address);
+
+	return read_from(as, section, address, address - section->first, section->last - address, buffer,
+			 length);
 }
 
 static __attribute__((noinline)) enum mem_result write_elsewhere(const struct address_space *as,
 								 struct section_cache *cache, u64 address,
 								 const void *buffer, u64 length)
 {
-	return write_to(as, section_cache_fill(cache, as_view(as), address), address, buffer, length);
+	const struct section *section = section_cache_fill(cache, as_view(as), address);
+
+	return write_to(as, section, address, address - section->first, section->last - address, buffer,
+			length);
 }
 
 enum mem_result as_read_cached(const struct address_space *as, struct section_cache *cache, u64 address,
 			       void *buffer, u64 length)
 {
-	if (!section_cache_hits(cache, as_view(as), address))
+	const struct section *section = cache->section;
+	u64 at, room;
+
+	if (unlikely(cache->id != as_view(as)->id) || unlikely(!section_places(section, address, &at, &room)))
 		return read_elsewhere(as, cache, address, buffer, length);
-	return read_from(as, cache->section, address, buffer, length);
+	return read_from(as, section, address, at, room, buffer, length);
 }
 
 enum mem_result as_write_cached(const struct address_space *as, struct section_cache *cache, u64 address,
 				const void *buffer, u64 length)
 {
-	if (!section_cache_hits(cache, as_view(as), address))
+	const struct section *section = cache->section;
+	u64 at, room;
+
+	if (unlikely(cache->id != as_view(as)->id) || unlikely(!section_places(section, address, &at, &room)))
 		return write_elsewhere(as, cache, address, buffer, length);
-	return write_to(as, cache->section, address, buffer, length);
+	return write_to(as, section, address, at, room, buffer, length);
 }
 
 enum mem_result as_fill(const struct address_space *as, u64 address, u8 byte, u64 length)
