@@ -51,11 +51,11 @@
 #define MEM_SIZE (384 * 1024)
 
 /* ---- TCP ---- */
-#define TCP_MSS			1460
-#define TCP_WND			(8 * TCP_MSS)
-#define TCP_SND_BUF		(12 * TCP_MSS)
-#define TCP_SND_QUEUELEN	48
-#define MEMP_NUM_TCP_SEG	256
+#define TCP_MSS		 1460
+#define TCP_WND		 (8 * TCP_MSS)
+#define TCP_SND_BUF	 (12 * TCP_MSS)
+#define TCP_SND_QUEUELEN 48
+#define MEMP_NUM_TCP_SEG 256
 /* More than the hundred that may come at once: who finds none is not told, but tries again after seconds. */
 #define MEMP_NUM_TCP_PCB	128
 #define MEMP_NUM_TCP_PCB_LISTEN 2
