@@ -140,18 +140,22 @@ static void receive(u8 lsr)
 	}
 }
 
-void serial_poll(void)
+/* Not what was received: its interrupt would go with it, and nobody would come for it. */
+static u8 poll_transmitter(void)
 {
-	u8 lsr;
+	u8 lsr = uart_read(UART_LSR);
 
-	if (!uart.port)
-		return;
-	lsr = uart_read(UART_LSR);
 	if (lsr & LSR_THRE)
 		uart.fifo_room = uart.fifo_size;
-	receive(lsr);
 	transmit();
 	update_ier();
+	return lsr;
+}
+
+void serial_poll(void)
+{
+	if (uart.port)
+		receive(poll_transmitter());
 }
 
 void serial_service(void)
@@ -190,7 +194,7 @@ bool serial_put(u8 byte)
 	if (uart.fifo_room)
 		transmit();
 	else if (!(uart.ier & IER_ETBEI))
-		serial_poll();
+		poll_transmitter();
 	return true;
 }
 
