@@ -17,6 +17,7 @@
 #define ROUNDS	  500u
 #define IN_FLIGHT 32u
 #define BLOCK	  4096u
+#define PATIENCE  30 /* seconds */
 #define VECTOR	  0x50u
 #define HANDLER	  16 /* in the guest's code */
 
@@ -155,6 +156,20 @@ static int compare(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+/* A request that never comes back is a bench that failed, not a machine that hangs. */
+static void out_of_patience(void *board)
+{
+	struct pc *pc = board;
+
+	vm_stop(&pc->vm, VM_QUIT);
+}
+
+static void note_line(void *to, const char *line)
+{
+	(void)to;
+	selftest_note("%s", line);
+}
+
 /* TSC ticks of one round in the middle; exits of one request. */
 static bool run(const struct boot *boot, u32 batch, u64 *ticks, u64 *exits_per_1000)
 {
@@ -168,8 +183,9 @@ static bool run(const struct boot *boot, u32 batch, u64 *ticks, u64 *exits_per_1
 	rig.dma = ram + PC_RIG_DMA;
 	for (unsigned i = 0; i < PC_RIG_SCRATCH; i++)
 		rig.board->scratch[i] = (u8)(i ^ i >> 8);
+	bool fine = pc_rig_start_vtd(rig.board);
 	put_requests(&rig);
-	bool fine = pc_rig_start_vtd(rig.board) && start_disk(&rig);
+	fine = fine && start_disk(&rig);
 	*guest = (struct blk_costs_guest){
 		.notify = rig.bar + 0x3000,
 		.avail_idx = PC_RIG_DMA + QUEUE_AVAIL + 2,
@@ -184,9 +200,14 @@ static bool run(const struct boot *boot, u32 batch, u64 *ticks, u64 *exits_per_1
 	state.idt_base = IDT;
 	state.idt_limit = PAGE_SIZE - 1;
 	vcpu_reset(vcpu, &state);
+	struct timer patience;
+	timer_init(&patience, out_of_patience, &rig.board->pc);
+	timer_arm(&rig.board->pc.timers, &patience, rdtsc() + PATIENCE * boot->tsc_hz);
 	enum vm_stop why = fine ? vcpu_run(vcpu) : VM_FAULT;
-	if (why != VM_POWERED_OFF)
+	if (why != VM_POWERED_OFF) {
 		selftest_note("the guest stopped: %d, %s", why, rig.board->pc.vm.fault);
+		virtio_print(&rig.board->pc.scratch.dev, note_line, NULL);
+	}
 	fine = fine && why == VM_POWERED_OFF && done_right(&rig, guest);
 	qsort(guest->samples, ROUNDS, sizeof(guest->samples[0]), compare);
 	*ticks = guest->samples[ROUNDS / 2];
