@@ -82,7 +82,7 @@ test: all $(UNIT_TESTS) $(BUILD)/test-initrd $(BUILD)/initrd $(BUILD)/root ## ru
 #= HOST_SUITES of `make test`, on the host (unit checks reproducible)
 #= EMULATOR_SUITES of `make test`, in an emulator (selftest linux iommu console protocols refusals; network)
 HOST_SUITES     ?= unit checks reproducible
-# Not by default: network. In two of six runs a line typed after the floods was never answered, and nobody knows why yet.
+# Not by default: network. In two of five runs a line typed after the floods was never answered, and nobody knows why yet.
 EMULATOR_SUITES ?= selftest linux iommu console protocols refusals
 test: export HOST_SUITES := $(HOST_SUITES)
 test: export EMULATOR_SUITES := $(EMULATOR_SUITES)
