@@ -34,11 +34,12 @@ static bool draw(bool seed, bool random, u64 *value)
 	return done;
 }
 
-bool cpu_entropy(void *bytes, size_t length)
+bool cpu_entropy(void *unused, void *bytes, size_t length)
 {
 	bool seed = has_rdseed(), random = has_rdrand();
 	u8 *at = bytes;
 
+	(void)unused;
 	while (length) {
 		size_t part = MIN(length, sizeof(u64));
 		u64 value;

@@ -8,7 +8,7 @@
 #include "mm/types.h"
 
 bool cpu_has_entropy(void);
-/* False: the CPU has none, or none just now; the bytes are then not all filled. */
-bool cpu_entropy(void *bytes, size_t length);
+/* Of the shape that devices and the network ask their board by. False: the CPU has none, or none just now; the bytes are then not all filled. */
+bool cpu_entropy(void *unused, void *bytes, size_t length);
 
 #endif

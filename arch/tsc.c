@@ -93,3 +93,9 @@ void tsc_delay_us(u64 tsc_hz, u64 microseconds)
 	while (rdtsc() - start < ticks)
 		cpu_pause();
 }
+
+u64 tsc_now(void *unused)
+{
+	(void)unused;
+	return rdtsc();
+}

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * How fast the time stamp counter counts.
+ * The time stamp counter as a clock, and how fast it counts.
  */
 #ifndef ARCH_TSC_H
 #define ARCH_TSC_H
 
 #include "mm/types.h"
+
+/* What it says now: of the shape that a `struct clock` asks by. */
+u64 tsc_now(void *unused);
 
 /*
  * Ticks a second, or 0 if nothing on this machine tells. Measures about 10 ms against PIT channel 2 with interrupts off;

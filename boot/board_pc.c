@@ -6,9 +6,9 @@
 
 #include <string.h>
 
-#include "arch/cpu.h"
 #include "arch/entropy.h"
 #include "arch/log.h"
+#include "arch/tsc.h"
 #include "boot/machine_clock.h"
 
 /* ISA interrupts go to both controllers, as wired on a PC; the timer's is input 2 of the IOAPIC (MADT override). */
@@ -54,12 +54,6 @@ static void timers_earlier(void *waiter)
 	struct pc *pc = waiter;
 
 	vcpu_timer_changed(pc->vm.vcpu);
-}
-
-static u64 clock_source(void *source)
-{
-	(void)source;
-	return rdtsc();
 }
 
 static void guest_power_off(void *board)
@@ -174,7 +168,7 @@ static void init_devices(struct pc *pc, u64 tsc_hz)
 	const struct pm_board pm_board = { .power_off = guest_power_off, .reset = guest_reset, .board = pc };
 	struct rtc_time now = machine_time();
 
-	pc->clock = (struct clock){ .now = clock_source, .hz = tsc_hz };
+	pc->clock = (struct clock){ .now = tsc_now, .hz = tsc_hz };
 	pc->timers = (struct timer_queue){ .earlier = timers_earlier, .waiter = pc };
 	uart16550_init(&pc->uart, pc->console.com1, isa_line(pc, 4));
 	pic_init(&pc->pic, (struct irq_line){ .set = pic_output, .controller = pc });
@@ -229,12 +223,6 @@ static bool add_disk(struct pc *pc, enum pc_slot slot, struct virtio_blk *blk, c
 	return add_function(pc, slot, &blk->dev.pci);
 }
 
-static bool entropy(void *owner, void *bytes, size_t length)
-{
-	(void)owner;
-	return cpu_entropy(bytes, length);
-}
-
 static bool add_functions(struct pc *pc, const struct boot *boot, const u8 mac[ETHERNET_MAC])
 {
 	if (!add_disk(pc, PC_DISK, &pc->disk, boot, &boot->disk, boot->config->disk_readonly) ||
@@ -250,7 +238,7 @@ static bool add_functions(struct pc *pc, const struct boot *boot, const u8 mac[E
 	if (boot->config->virtio_rng && cpu_has_entropy()) {
 		const struct virtio_setup setup = virtio_setup(pc, boot->config, "rng");
 
-		virtio_rng_init(&pc->rng, &setup, entropy, NULL);
+		virtio_rng_init(&pc->rng, &setup, cpu_entropy, NULL);
 		if (!add_function(pc, PC_RNG, &pc->rng.dev.pci))
 			return false;
 	}

@@ -6,9 +6,8 @@
 
 #include "arch/cpu.h"
 #include "arch/entropy.h"
-#include "arch/host_paging.h"
-#include "arch/host_pci.h"
 #include "arch/log.h"
+#include "arch/tsc.h"
 #include "boot/monitor.h"
 
 /* Of a net without a card: Sluice's end; the guest gets the next address. */
@@ -22,63 +21,16 @@
 /* What the card writes to; the image is mapped each address to itself. */
 static struct e1000_memory nic_memory;
 
-static u64 clock_source(void *source)
-{
-	(void)source;
-	return rdtsc();
-}
-
-/* ---- the card ---- */
-
-static u32 nic_read(void *owner, u32 offset)
-{
-	return *(volatile u32 *)((u8 *)owner + offset);
-}
-
-static void nic_write(void *owner, u32 offset, u32 value)
-{
-	*(volatile u32 *)((u8 *)owner + offset) = value;
-}
-
-static u64 nic_hz;
-
-static void nic_wait(void *owner, unsigned microseconds)
-{
-	u64 until = rdtsc() + nic_hz / 1000000 * microseconds + microseconds;
-
-	(void)owner;
-	while (rdtsc() < until)
-		cpu_pause();
-}
-
 static bool start_nic(struct uplink *uplink)
 {
-	static const struct host_pci_id ids[] = { { E1000_VENDOR, E1000_82540EM },
-						  { E1000_VENDOR, E1000_82545EM } };
-	struct host_pci_function function;
-	struct e1000_machine machine = { .read = nic_read, .write = nic_write, .wait_us = nic_wait };
 	const char *why;
-	u64 bar;
 
-	if (!host_pci_find(ids, ARRAY_SIZE(ids), &function))
+	if (!nic_find(&uplink->nic))
 		return false;
-	nic_hz = uplink->boot->tsc_hz;
-	bar = host_pci_memory_bar(&function, E1000_REGISTER_BAR);
-	machine.owner = bar ? (void *)host_map_mmio(bar, E1000_REGISTER_BYTES) : NULL;
-	if (!machine.owner) {
-		log_warn("the network card's registers are at 0x%llx, expected a place that can be mapped",
-			 (unsigned long long)bar);
-		return false;
-	}
-	host_pci_command(&function, HOST_PCI_MEMORY);
-	why = e1000_reset(&uplink->nic, "e1000", &machine, &nic_memory);
-	if (why) {
+	why = nic_start(&uplink->nic, "e1000", &nic_memory, uplink->boot->tsc_hz);
+	if (why)
 		log_warn("the network card cannot be used: %s", why);
-		return false;
-	}
-	host_pci_command(&function, HOST_PCI_MEMORY | HOST_PCI_MASTER);
-	e1000_start(&uplink->nic);
-	return true;
+	return !why;
 }
 
 /* ---- what the web server wants to know of the guest ---- */
@@ -174,12 +126,6 @@ static void earlier(void *owner)
 		timer_arm(&uplink->monitor->pc->timers, &uplink->due, network_next(&uplink->net));
 }
 
-static bool entropy(void *owner, void *bytes, size_t length)
-{
-	(void)owner;
-	return cpu_entropy(bytes, length);
-}
-
 static struct network_config network_settings(struct uplink *uplink)
 {
 	const struct config_address *address = &uplink->boot->config->address;
@@ -189,13 +135,13 @@ static struct network_config network_settings(struct uplink *uplink)
 		.host_name = "sluice",
 		.mode = NETWORK_DHCP,
 		.ipv4 = { address->address, address->gateway, address->prefix },
-		.entropy = cpu_has_entropy() ? entropy : NULL,
+		.entropy = cpu_has_entropy() ? cpu_entropy : NULL,
 		.earlier = earlier,
 		.owner = uplink,
 	};
 
 	if (uplink->has_nic)
-		memcpy(config.mac, uplink->nic.port.mac, ETHERNET_MAC);
+		memcpy(config.mac, uplink->nic.card.port.mac, ETHERNET_MAC);
 	if (address->kind == CONFIG_ADDRESS_NONE) {
 		config.mode = NETWORK_SILENT;
 	} else if (address->kind == CONFIG_ADDRESS_STATIC) {
@@ -211,7 +157,7 @@ void uplink_start(struct uplink *uplink, const struct boot *boot)
 {
 	struct network_config config;
 
-	*uplink = (struct uplink){ .boot = boot, .clock = { .now = clock_source, .hz = boot->tsc_hz } };
+	*uplink = (struct uplink){ .boot = boot, .clock = { .now = tsc_now, .hz = boot->tsc_hz } };
 	timer_init(&uplink->due, due, uplink);
 	if (!boot->config->net)
 		return;
@@ -221,7 +167,7 @@ void uplink_start(struct uplink *uplink, const struct boot *boot)
 	if (!uplink->running)
 		return;
 	if (uplink->has_nic)
-		network_attach(&uplink->net, NETWORK_WIRE, &uplink->nic.port);
+		network_attach(&uplink->net, NETWORK_WIRE, &uplink->nic.card.port);
 	if (config.mode != NETWORK_SILENT)
 		status_start(&uplink->status, &uplink->net,
 			     boot->config->http_token[0] ? boot->config->http_token : NULL,

@@ -7,7 +7,7 @@
 #define BOOT_UPLINK_H
 
 #include "boot/board_pc.h"
-#include "devices/e1000.h"
+#include "boot/nic.h"
 #include "devices/network.h"
 #include "devices/status.h"
 
@@ -16,7 +16,7 @@ struct monitor;
 struct uplink {
 	const struct boot *boot;
 	struct clock clock;
-	struct e1000 nic;
+	struct nic nic;
 	bool has_nic, running;
 	struct network net;
 	struct status status;

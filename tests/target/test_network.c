@@ -8,6 +8,7 @@
 
 #include "arch/cpu.h"
 #include "arch/entropy.h"
+#include "arch/tsc.h"
 #include "devices/network.h"
 #include "tests/target/selftest.h"
 
@@ -29,18 +30,6 @@ static struct station wire, guest;
 
 static const u8 own_mac[] = { 0x02, 0, 0, 0, 0, 1 }, wire_mac[] = { 0x02, 0, 0, 0, 0, 2 },
 		guest_mac[] = { 0x02, 0, 0, 0, 0, 3 };
-
-static u64 now(void *source)
-{
-	(void)source;
-	return rdtsc();
-}
-
-static bool entropy(void *owner, void *bytes, size_t length)
-{
-	(void)owner;
-	return cpu_entropy(bytes, length);
-}
 
 static bool station_send(struct ethernet_port *port, const void *frame, size_t length)
 {
@@ -78,9 +67,9 @@ static bool start(const struct boot *boot)
 					 .host_name = "sluice",
 					 .mode = NETWORK_STATIC,
 					 .ipv4 = { 0x0a000001, 0, 24 },
-					 .entropy = entropy };
+					 .entropy = cpu_entropy };
 
-	clock = (struct clock){ .now = now, .hz = boot->tsc_hz };
+	clock = (struct clock){ .now = tsc_now, .hz = boot->tsc_hz };
 	memcpy(config.mac, own_mac, sizeof(own_mac));
 	init_station(&wire, "wire", wire_mac);
 	init_station(&guest, "guest", guest_mac);

@@ -6,10 +6,8 @@
 #include <string.h>
 
 #include "arch/cpu.h"
-#include "devices/e1000.h"
-#include "arch/host_paging.h"
-#include "arch/host_pci.h"
 #include "arch/tsc.h"
+#include "boot/nic.h"
 #include "tests/target/selftest.h"
 
 #define FRAME	   60
@@ -18,27 +16,10 @@
 
 struct rig {
 	const struct boot *boot;
-	volatile u8 *registers;
-	struct host_pci_function function;
-	struct e1000 nic;
+	struct nic nic;
 	unsigned answers;
 	u8 answer[FRAME];
 };
-
-static u32 reg_read(void *owner, u32 offset)
-{
-	return *(volatile u32 *)(((struct rig *)owner)->registers + offset);
-}
-
-static void reg_write(void *owner, u32 offset, u32 value)
-{
-	*(volatile u32 *)(((struct rig *)owner)->registers + offset) = value;
-}
-
-static void wait_us(void *owner, unsigned microseconds)
-{
-	tsc_delay_us(((struct rig *)owner)->boot->tsc_hz, microseconds);
-}
 
 /* Answers to ARP; whatever else comes is somebody else's. */
 static void receive(void *owner, const void *frame, size_t length)
@@ -54,41 +35,26 @@ static void receive(void *owner, const void *frame, size_t length)
 
 static bool open(struct rig *rig, const struct boot *boot)
 {
-	static const struct host_pci_id ids[] = { { E1000_VENDOR, E1000_82540EM },
-						  { E1000_VENDOR, E1000_82545EM } };
-	const struct e1000_machine machine = { reg_read, reg_write, wait_us, rig };
 	const char *why;
-	u64 bar;
 
 	*rig = (struct rig){ .boot = boot };
-	if (!host_pci_find(ids, ARRAY_SIZE(ids), &rig->function))
-		return false;
-	host_pci_command(&rig->function, HOST_PCI_MEMORY);
-	bar = host_pci_memory_bar(&rig->function, E1000_REGISTER_BAR);
-	rig->registers = bar ? host_map_mmio(bar, E1000_REGISTER_BYTES) : NULL;
-	if (!EXPECT(rig->registers))
+	if (!nic_find(&rig->nic))
 		return false;
 	/* A guest's memory will do while there is no guest. */
-	why = e1000_reset(&rig->nic, "nic", &machine, (struct e1000_memory *)boot->ram[0].address);
+	why = nic_start(&rig->nic, "nic", (struct e1000_memory *)boot->ram[0].address, boot->tsc_hz);
 	if (why)
 		selftest_note("the card: %s", why);
 	if (!EXPECT(!why))
 		return false;
-	host_pci_command(&rig->function, HOST_PCI_MEMORY | HOST_PCI_MASTER);
-	e1000_start(&rig->nic);
-	rig->nic.port.receive = receive;
-	rig->nic.port.owner = rig;
+	rig->nic.card.port.receive = receive;
+	rig->nic.card.port.owner = rig;
 	return true;
 }
 
-/* The card lets go of the memory. */
 static void close(struct rig *rig)
 {
-	const struct e1000_machine machine = rig->nic.machine;
-
-	e1000_reset(&rig->nic, "nic", &machine, rig->nic.memory);
-	host_pci_command(&rig->function, 0);
-	memset(rig->nic.memory, 0, sizeof(*rig->nic.memory));
+	nic_stop(&rig->nic);
+	memset(rig->nic.card.memory, 0, sizeof(*rig->nic.card.memory));
 }
 
 /* Who has 10.0.2.2? asks 10.0.2.15. */
@@ -98,9 +64,9 @@ static void ask(struct rig *rig, u8 frame[FRAME])
 
 	memset(frame, 0, FRAME);
 	memset(frame, 0xff, ETHERNET_MAC);
-	memcpy(frame + 6, rig->nic.port.mac, ETHERNET_MAC);
+	memcpy(frame + 6, rig->nic.card.port.mac, ETHERNET_MAC);
 	memcpy(frame + 12, request, sizeof(request));
-	memcpy(frame + 22, rig->nic.port.mac, ETHERNET_MAC);
+	memcpy(frame + 22, rig->nic.card.port.mac, ETHERNET_MAC);
 	memcpy(frame + 28, (const u8[]){ 10, 0, 2, 15 }, 4);
 	memcpy(frame + 38, (const u8[]){ 10, 0, 2, 2 }, 4);
 }
@@ -110,8 +76,8 @@ static bool wait_for_answers(struct rig *rig, unsigned count)
 	u64 end = rdtsc() + PATIENCE_S * rig->boot->tsc_hz;
 
 	while (rig->answers < count && rdtsc() < end) {
-		rig->nic.port.poll(&rig->nic.port, 8);
-		wait_us(rig, 100);
+		rig->nic.card.port.poll(&rig->nic.card.port, 8);
+		tsc_delay_us(rig->boot->tsc_hz, 100);
 	}
 	return EXPECT_EQUAL(rig->answers, count);
 }
@@ -124,25 +90,27 @@ static bool frames_go_both_ways(const struct boot *boot)
 
 	if (!open(&rig, boot)) {
 		selftest_note("there is no Ethernet card");
-		return !rig.registers;
+		return !rig.nic.registers;
 	}
-	selftest_note("%02x:%02x.%x is %02x:%02x:%02x:%02x:%02x:%02x, link %s", rig.function.bus,
-		      rig.function.devfn >> 3, rig.function.devfn & 7, rig.nic.port.mac[0],
-		      rig.nic.port.mac[1], rig.nic.port.mac[2], rig.nic.port.mac[3], rig.nic.port.mac[4],
-		      rig.nic.port.mac[5], rig.nic.port.link ? "up" : "down");
+	selftest_note("%02x:%02x.%x is %02x:%02x:%02x:%02x:%02x:%02x, link %s", rig.nic.function.bus,
+		      rig.nic.function.devfn >> 3, rig.nic.function.devfn & 7, rig.nic.card.port.mac[0],
+		      rig.nic.card.port.mac[1], rig.nic.card.port.mac[2], rig.nic.card.port.mac[3],
+		      rig.nic.card.port.mac[4], rig.nic.card.port.mac[5],
+		      rig.nic.card.port.link ? "up" : "down");
 	ask(&rig, frame);
-	fine = EXPECT(rig.nic.port.link);
+	fine = EXPECT(rig.nic.card.port.link);
 	/* More than a ring has. */
 	for (unsigned i = 1; i <= ANSWERS && fine; i++)
-		fine = EXPECT(rig.nic.port.send(&rig.nic.port, frame, FRAME)) && wait_for_answers(&rig, i) &&
-		       EXPECT(memcmp(rig.answer, rig.nic.port.mac, ETHERNET_MAC) == 0) &&
+		fine = EXPECT(rig.nic.card.port.send(&rig.nic.card.port, frame, FRAME)) &&
+		       wait_for_answers(&rig, i) &&
+		       EXPECT(memcmp(rig.answer, rig.nic.card.port.mac, ETHERNET_MAC) == 0) &&
 		       EXPECT(memcmp(rig.answer + 28, (const u8[]){ 10, 0, 2, 2 }, 4) == 0);
 	/* And many at once. */
 	for (unsigned i = 0; i < E1000_TX_COUNT / 2 && fine; i++)
-		fine = EXPECT(rig.nic.port.send(&rig.nic.port, frame, FRAME));
+		fine = EXPECT(rig.nic.card.port.send(&rig.nic.card.port, frame, FRAME));
 	fine = fine && wait_for_answers(&rig, ANSWERS + E1000_TX_COUNT / 2);
-	fine = fine && EXPECT_EQUAL(rig.nic.port.counters.rx_malformed, 0) &&
-	       EXPECT_EQUAL(rig.nic.port.counters.rx_errors, 0);
+	fine = fine && EXPECT_EQUAL(rig.nic.card.port.counters.rx_malformed, 0) &&
+	       EXPECT_EQUAL(rig.nic.card.port.counters.rx_errors, 0);
 	close(&rig);
 	return fine;
 }
