@@ -5,7 +5,6 @@
  * off; and exits of each request, its interrupt's and its completion's included.
  */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "arch/cpu.h"
@@ -149,13 +148,6 @@ static bool done_right(struct rig *rig, const struct blk_costs_guest *guest)
 	return fine;
 }
 
-static int compare(const void *a, const void *b)
-{
-	u64 x = *(const u64 *)a, y = *(const u64 *)b;
-
-	return x < y ? -1 : x > y;
-}
-
 /* A request that never comes back is a bench that failed, not a machine that hangs. */
 static void out_of_patience(void *board)
 {
@@ -209,8 +201,7 @@ static bool run(const struct boot *boot, u32 batch, u64 *ticks, u64 *exits_per_1
 		virtio_print(&rig.board->pc.scratch.dev, note_line, NULL);
 	}
 	fine = fine && why == VM_POWERED_OFF && done_right(&rig, guest);
-	qsort(guest->samples, ROUNDS, sizeof(guest->samples[0]), compare);
-	*ticks = guest->samples[ROUNDS / 2];
+	*ticks = selftest_median(guest->samples, ROUNDS);
 	*exits_per_1000 = vcpu_exits_total(vcpu) * 1000 / (ROUNDS * batch);
 	pc_rig_close(rig.board);
 	return fine;

@@ -4,7 +4,6 @@
  * is a line `bench NAME VALUE UNIT`.
  */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "arch/log.h"
@@ -30,19 +29,6 @@ static const char *const tests[] = {
 	"exit.tsc_deadline",
 };
 
-static int compare(const void *a, const void *b)
-{
-	u64 x = *(const u64 *)a, y = *(const u64 *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-static u64 median(u64 *samples)
-{
-	qsort(samples, SAMPLES, sizeof(*samples), compare);
-	return samples[SAMPLES / 2];
-}
-
 static bool measure(const struct boot *boot, const struct small_options *options, const char *suffix)
 {
 	struct small_vm *small = small_vm_create(boot, options);
@@ -59,11 +45,11 @@ static bool measure(const struct boot *boot, const struct small_options *options
 		char line[96];
 
 		if (!tests[i]) {
-			empty = median(samples);
+			empty = selftest_median(samples, SAMPLES);
 			continue;
 		}
 		snprintf(line, sizeof(line), "bench %s%s %llu instructions\n", tests[i], suffix,
-			 (unsigned long long)(median(samples) - empty));
+			 (unsigned long long)(selftest_median(samples, SAMPLES) - empty));
 		log_write(line, strlen(line));
 	}
 	small_vm_destroy(small);

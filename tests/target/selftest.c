@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "arch/log.h"
@@ -83,6 +84,19 @@ unsigned selftest_run(const struct boot *boot)
 	tap("1..%u", number);
 	tap("%u passed, %u failed", number - failed, failed);
 	return failed;
+}
+
+static int compare(const void *a, const void *b)
+{
+	u64 x = *(const u64 *)a, y = *(const u64 *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+u64 selftest_median(u64 *samples, unsigned count)
+{
+	qsort(samples, count, sizeof(*samples), compare);
+	return samples[count / 2];
 }
 
 unsigned selftest_bench(const struct boot *boot)

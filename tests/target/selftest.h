@@ -41,6 +41,9 @@ bool selftest_equal(u64 found, u64 expected, const char *what, const char *file,
 unsigned selftest_run(const struct boot *boot);
 unsigned selftest_bench(const struct boot *boot);
 
+/* Sorts them. */
+u64 selftest_median(u64 *samples, unsigned count);
+
 /* exit_costs.c, blk_costs.c */
 bool bench_exit_costs(const struct boot *boot);
 bool bench_blk_costs(const struct boot *boot);
