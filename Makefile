@@ -34,7 +34,7 @@ $(GENERATED): | setup
 
 WARNINGS = -Wall -Wextra -Werror
 INCLUDES = -I. -I$(BUILD) -Idevices/lwip -isystem $(LWIP)/src/include
-# Padding in front of loops and functions would be 2 % of an image that is to stay below 400 KiB.
+# Padding in front of loops and functions would be 2 % of the image.
 DENSE = -fno-align-jumps -fno-align-loops -fno-align-labels -falign-functions=4
 # Only general registers: the guest's FPU and vector state survives exits unsaved. Hidden: no indirection through a GOT.
 TARGET_CFLAGS = -std=gnu11 -O2 -g $(WARNINGS) -ffreestanding -fpic -fvisibility=hidden -fshort-wchar -mno-red-zone \
