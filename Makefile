@@ -5,7 +5,8 @@ all: image-efi ## build the hypervisor: $(BUILD)/sluice.efi
 #= BUILD where everything is put that is made (build)
 #= SETUP no: do not look for missing packages
 BUILD   ?= build
-CC      = gcc
+# GCC 12.2 takes some variables for read-only that are written by way of a pointer, and puts them into .rodata.
+CC      = gcc -fno-ipa-reference
 LD      = ld
 OBJCOPY = objcopy
 EFI_LIB ?= /usr/lib
