@@ -27,19 +27,6 @@ void map_client_init(struct map_client *client, const char *name, struct bounce_
  * -------------------------------------------------
  */
 
-static inline void unlink_one(struct iommu_link *link)
-{
-	struct iommu_link *next = link->next;
-
-	if (unlikely(next)) {
-		*link->link = next;
-		next->link = link->link;
-	} else {
-		/* Not what was loaded: the next mapping need not wait for that. */
-		*link->link = NULL;
-	}
-}
-
 /* False: what was translated has been invalidated since; the links must go again. */
 static bool link_steps(struct mem_mapping *mapping, const struct iommu_target *target)
 {
@@ -67,7 +54,7 @@ static void unlink_steps(struct mem_mapping *mapping)
 		struct iommu_link *link = &mapping->links[i];
 		bool locked = iommu_lock_links(link->iommu);
 
-		unlink_one(link);
+		map_unlink(link);
 		iommu_unlock_links(link->iommu, locked);
 	}
 }
@@ -254,7 +241,7 @@ enum mem_result as_map(const struct address_space *as, struct map_client *client
  * --------------------------------------------------------------------------------------------------
  */
 
-static __attribute__((noinline)) enum mem_result unmap_slowly(struct mem_mapping *mapping, u64 produced)
+enum mem_result as_unmap_any(struct mem_mapping *mapping, u64 produced)
 {
 	struct map_client *client = mapping->client;
 	struct bounce_slot *slot = NULL;
@@ -290,20 +277,4 @@ static __attribute__((noinline)) enum mem_result unmap_slowly(struct mem_mapping
 		}
 	}
 	return result;
-}
-
-/* Its counterpart to the short way: memory that was read, by way of one link. */
-enum mem_result as_unmap_any(struct mem_mapping *mapping, u64 produced)
-{
-	struct iommu_link *link = &mapping->links[0];
-
-	if (mapping->state != MEM_READ + MAPPING_LINK ||
-	    unlikely(__atomic_load_n(&mapping->revoked, __ATOMIC_RELAXED)) ||
-	    unlikely(mem_core_is_shared(link->iommu->target->core)))
-		return unmap_slowly(mapping, produced);
-	unlink_one(link);
-	mapping->host = NULL;
-	mapping->state = 0;
-	mapping->client->unmaps++;
-	return MEM_OK;
 }

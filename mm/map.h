@@ -110,6 +110,19 @@ static inline void map_link(struct mem_mapping *mapping, struct iommu_link *link
 	iommu->links = link;
 }
 
+static inline void map_unlink(struct iommu_link *link)
+{
+	struct iommu_link *next = link->next;
+
+	if (unlikely(next)) {
+		*link->link = next;
+		next->link = link->link;
+	} else {
+		/* Not what was loaded: the next mapping need not wait for that. */
+		*link->link = NULL;
+	}
+}
+
 /*
  * The same as as_map() with the caller's section cache. What nearly all mappings of devices are needs but a few
  * instructions here: memory, also behind one translation that covers it, while no other CPU is about. Anything else
@@ -179,8 +192,17 @@ enum mem_result as_unmap_any(struct mem_mapping *mapping, u64 produced);
  */
 static inline enum mem_result as_unmap(struct mem_mapping *mapping, u64 produced)
 {
-	if (mapping->state != (MEM_READ | MAPPING_PLAIN))
+	/* In line: memory that was read, by way of one link at most, while no other CPU is about. */
+	if (mapping->state == MEM_READ + MAPPING_LINK) {
+		struct iommu_link *link = &mapping->links[0];
+
+		if (unlikely(__atomic_load_n(&mapping->revoked, __ATOMIC_RELAXED)) ||
+		    unlikely(mem_core_is_shared(link->iommu->target->core)))
+			return as_unmap_any(mapping, produced);
+		map_unlink(link);
+	} else if (mapping->state != (MEM_READ | MAPPING_PLAIN)) {
 		return as_unmap_any(mapping, produced);
+	}
 	mapping->host = NULL;
 	mapping->state = 0;
 	mapping->client->unmaps++;
