@@ -3,7 +3,8 @@
  * Rendering, in three steps:
  *
  *   collect  walk the tree; each leaf gives a span: its range after all clipping. A span met earlier is on
- *            top of all later ones, so its index is its rank; unclaimed policies rank behind everything.
+ *            top of all later ones, so its index is its rank; unclaimed policies rank behind everything
+ *            (RANK_LAST).
  *   sweep    spans sorted by address, a heap of those that cover the current address: O(n log n)
  *   fill     ranges become sections; the directory for lookups is drawn over them
  */
@@ -33,7 +34,7 @@ struct span {
 
 struct key {
 	u64 first;
-	u32 span;
+	u32 rank;
 };
 
 struct range {
@@ -148,9 +149,9 @@ static int collect(struct build *b, const struct region *region, u64 low, u64 hi
  * --------------------------------------------------------------------------------------------------
  */
 
-static inline u32 rank(const struct build *b, u32 span)
+static inline u32 span_of(u32 rank)
 {
-	return span | (b->spans[span].policy ? RANK_LAST : 0);
+	return rank & ~RANK_LAST;
 }
 
 /* Natural merge sort: siblings come in ascending order already, so most trees have very few runs. */
@@ -190,25 +191,25 @@ static void sort_keys(struct build *b)
 	} while (merges > 1);
 }
 
-static void heap_push(struct build *b, u32 span)
+static inline void heap_push(struct build *b, u32 rank)
 {
-	u32 at = b->heap_count++, key = rank(b, span);
+	u32 at = b->heap_count++;
 
-	while (at && rank(b, b->heap[(at - 1) / 2]) > key) {
+	while (at && b->heap[(at - 1) / 2] > rank) {
 		b->heap[at] = b->heap[(at - 1) / 2];
 		at = (at - 1) / 2;
 	}
-	b->heap[at] = span;
+	b->heap[at] = rank;
 }
 
 static void heap_pop(struct build *b)
 {
-	u32 moved = b->heap[--b->heap_count], key = rank(b, moved), at = 0, child;
+	u32 moved = b->heap[--b->heap_count], at = 0, child;
 
 	while ((child = 2 * at + 1) < b->heap_count) {
-		if (child + 1 < b->heap_count && rank(b, b->heap[child + 1]) < rank(b, b->heap[child]))
+		if (child + 1 < b->heap_count && b->heap[child + 1] < b->heap[child])
 			child++;
-		if (rank(b, b->heap[child]) >= key)
+		if (b->heap[child] >= moved)
 			break;
 		b->heap[at] = b->heap[child];
 		at = child;
@@ -244,12 +245,13 @@ static void sweep(struct build *b)
 	u64 at = 0;
 
 	for (;;) {
+		u64 last;
 		u32 top;
 
-		while (b->heap_count && spans[b->heap[0]].last < at)
+		while (b->heap_count && spans[span_of(b->heap[0])].last < at)
 			heap_pop(b);
 		while (next < b->count && b->keys[next].first <= at)
-			heap_push(b, b->keys[next++].span);
+			heap_push(b, b->keys[next++].rank);
 		if (!b->heap_count) {
 			put_range(b, at, HOLE);
 			if (next == b->count)
@@ -258,24 +260,25 @@ static void sweep(struct build *b)
 			continue;
 		}
 		top = b->heap[0];
-		put_range(b, at, top);
+		last = spans[span_of(top)].last;
+		put_range(b, at, span_of(top));
 		/*
 		 * It goes on to its end, or to the start of one that ranks before it. What it hides wholly is
 		 * dropped.
 		 */
 		for (;; next++) {
-			if (next == b->count || b->keys[next].first > spans[top].last) {
-				if (spans[top].last == ~0ull)
+			if (next == b->count || b->keys[next].first > last) {
+				if (last == ~0ull)
 					return;
-				at = spans[top].last + 1;
+				at = last + 1;
 				break;
 			}
-			if (rank(b, b->keys[next].span) < rank(b, top)) {
+			if (b->keys[next].rank < top) {
 				at = b->keys[next].first;
 				break;
 			}
-			if (spans[b->keys[next].span].last > spans[top].last)
-				heap_push(b, b->keys[next].span);
+			if (spans[span_of(b->keys[next].rank)].last > last)
+				heap_push(b, b->keys[next].rank);
 		}
 	}
 }
@@ -287,14 +290,13 @@ static void sweep(struct build *b)
 
 static u8 direct_sizes(const struct region_ops *ops, bool write)
 {
-	unsigned min = MAX(ops->valid.min, ops->impl.min), sizes = 0;
+	unsigned min = MAX(MAX(ops->valid.min, ops->impl.min), 1);
 	unsigned max = MIN(ops->valid.max ? ops->valid.max : 8, ops->impl.max ? ops->impl.max : 8);
 
 	if (ops->endian != MEM_LITTLE_ENDIAN || (write ? !ops->write : !ops->read))
 		return 0;
-	for (unsigned size = 1; size <= max; size *= 2)
-		sizes |= size >= min ? size : 0;
-	return (u8)sizes;
+	/* Powers of two: all bits from min to max. */
+	return (u8)((2 * max - 1) & ~(min - 1));
 }
 
 static void fill_ops(struct section *section, const struct region *region, bool ram_only)
@@ -478,7 +480,7 @@ int flatview_build(struct mem_core *core, const struct region *root, enum unclai
 	b.ranges = (struct range *)(b.spare + core->scratch.capacity);
 	b.heap = (u32 *)(b.ranges + 2 * (size_t)core->scratch.capacity + 1);
 	for (u32 i = 0; i < b.count; i++)
-		b.keys[i] = (struct key){ b.spans[i].first, i };
+		b.keys[i] = (struct key){ b.spans[i].first, i | (b.spans[i].policy ? RANK_LAST : 0) };
 	sort_keys(&b);
 	sweep(&b);
 	return fill(&b, unclaimed, ram_only, view);
