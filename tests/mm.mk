@@ -21,7 +21,7 @@ $(BUILD)/tests/unit/test_mm_rare:       private UNIT_CC  += $(WRAP)
 $(BUILD)/cover/tests/unit/test_mm_rare: private COVER_CC += $(WRAP)
 
 # ---- Readers and a writer under ThreadSanitizer ------------------------------------------------------------------------------
-TSAN_CC = $(CC) -O1 -fsanitize=thread
+TSAN_CC = $(CC) -O1 -fsanitize=thread -fno-omit-frame-pointer
 TSAN_OBJS = $(addprefix $(BUILD)/tsan/,$(patsubst %.c,%.o,$(wildcard mm/*.c iommu/*.c)) tests/unit/host_log.o)
 
 $(BUILD)/tsan/%.o: %.c Makefile tests/mm.mk | setup
@@ -113,8 +113,7 @@ coverage: $(addprefix $(BUILD)/cover/,$(COVER_TESTS)) ## lines and branches of m
 
 # ---- QEMU's memory core, measured alike --------------------------------------------------------------------------------------
 bench-qemu: $(BUILD)/tests/bench/bench_mm ## build QEMU's memory core with the same measurement; both columns side by side
-	@tools/bench-qemu $(BUILD)/qemu >/dev/null
-	@$< >$(BUILD)/qemu/sluice.tsv
+	@tools/bench-qemu $(BUILD)/qemu $<
 	@awk -f tests/bench/ratios.awk $(BUILD)/qemu/qemu.tsv $(BUILD)/qemu/sluice.tsv
 
 .PHONY: differential tsan region-map coverage bench-qemu

@@ -6,8 +6,8 @@ HOST_SRCS := $(wildcard mm/*.c iommu/*.c devices/*.c \
 	$(addprefix boot/,config*.c image*.c acpi*.c e820*.c))
 # What tests share stands beside them, without test_ or fuzz_ in its name.
 UNIT_SHARED := $(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c))
-HOST_CFLAGS = -std=gnu11 -g $(WARNINGS) -fno-omit-frame-pointer $(INCLUDES) $(CFLAGS)
-SANITIZE    = -fsanitize=address,undefined -fno-sanitize-recover=all
+HOST_CFLAGS = -std=gnu11 -g $(WARNINGS) $(INCLUDES) $(CFLAGS)
+SANITIZE    = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
 # $(call host_objects,FOLDER,COMPILER AND FLAGS,WORD): a rule that compiles for one purpose below $(BUILD)/FOLDER.
 define host_objects

@@ -17,7 +17,7 @@
 #define MAPPED	    BENCH_BIG
 #define HOT	    (256 * KiB) /* 64 pages */
 #define IOVA	    0x7f0000000000ull
-#define TLB_ENTRIES 1024 /* as the board has it */
+#define TLB_ENTRIES 256 /* as the board has it */
 
 static struct mem_core core;
 static struct region root, ram;
