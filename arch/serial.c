@@ -29,6 +29,7 @@
 #define LCR_DLAB  0x80
 #define MCR_PC	  0x0b /* DTR, RTS, and OUT2, which connects the interrupt on a PC */
 #define LSR_DR	  BIT(0)
+#define LSR_OE	  BIT(1) /* a byte came and found the FIFO full; reading LSR clears it */
 #define LSR_THRE  BIT(5)
 #define LSR_TEMT  BIT(6) /* the last bit is on the wire */
 
@@ -43,7 +44,9 @@ static struct serial {
 	u8 ier;
 	u8 fifo_size, fifo_room;
 	bool interrupts;
+	bool again; /* bytes were moved without an interrupt: one more is wanted */
 	bool mid_line;
+	u64 lost;
 	u32 tx_in, tx_out, rx_in,
 		rx_out; /* count up for ever; the ring index is what is left modulo its size */
 	u8 tx[SERIAL_TX_SIZE];
@@ -58,6 +61,14 @@ static u8 uart_read(unsigned reg)
 static void uart_write(unsigned reg, u8 value)
 {
 	outb((u16)(uart.port + reg), value);
+}
+
+static u8 read_lsr(void)
+{
+	u8 lsr = uart_read(UART_LSR);
+
+	uart.lost += lsr != 0xff && lsr & LSR_OE;
+	return lsr;
 }
 
 /* No port decodes to ones, a stuck one to anything: only a register that remembers two patterns counts. */
@@ -107,13 +118,16 @@ int serial_irq(void)
 	}
 }
 
-/* The transmitter interrupts only while bytes wait: an idle line costs no exits. */
+/*
+ * The transmitter interrupts only while bytes wait: an idle line costs no exits. Whenever its interrupt is on outside of
+ * serial_service(), one is pending, or comes when the transmitter is empty.
+ */
 static void update_ier(void)
 {
 	u8 ier = 0;
 
 	if (uart.interrupts)
-		ier = (u8)(IER_ERBFI | (uart.tx_in != uart.tx_out ? IER_ETBEI : 0));
+		ier = (u8)(IER_ERBFI | (uart.tx_in != uart.tx_out || uart.again ? IER_ETBEI : 0));
 	if (ier != uart.ier) {
 		uart.ier = ier;
 		uart_write(UART_IER, ier);
@@ -136,14 +150,16 @@ static void receive(u8 lsr)
 
 		if (uart.rx_in - uart.rx_out < SERIAL_RX_SIZE)
 			uart.rx[uart.rx_in++ % SERIAL_RX_SIZE] = byte;
-		lsr = uart_read(UART_LSR);
+		else
+			uart.lost++;
+		lsr = read_lsr();
 	}
 }
 
 /* Not what was received: its interrupt would go with it, and nobody would come for it. */
 static u8 poll_transmitter(void)
 {
-	u8 lsr = uart_read(UART_LSR);
+	u8 lsr = read_lsr();
 
 	if (lsr & LSR_THRE)
 		uart.fifo_room = uart.fifo_size;
@@ -152,10 +168,22 @@ static u8 poll_transmitter(void)
 	return lsr;
 }
 
+/* What the interrupt stood for is gone, and so is the interrupt: one more for whoever waits for a byte or for room. */
+static void interrupt_again(void)
+{
+	uart.again = uart.interrupts;
+	update_ier();
+}
+
 void serial_poll(void)
 {
-	if (uart.port)
-		receive(poll_transmitter());
+	u32 received = uart.rx_in;
+
+	if (!uart.port)
+		return;
+	receive(poll_transmitter());
+	if (uart.rx_in != received)
+		interrupt_again();
 }
 
 void serial_service(void)
@@ -166,8 +194,9 @@ void serial_service(void)
 	 * The 8259 sees edges: unless every reason is gone before the end, there is no next interrupt. Reading IIR
 	 * acknowledges "transmitter empty".
 	 */
+	uart.again = false;
 	for (unsigned i = 0; i < SERVICE_MAX; i++) {
-		serial_poll();
+		receive(poll_transmitter());
 		if (uart_read(UART_IIR) & IIR_NONE)
 			return;
 		(void)uart_read(UART_MSR);
@@ -210,6 +239,11 @@ int serial_get(void)
 	return uart.rx[uart.rx_out++ % SERIAL_RX_SIZE];
 }
 
+u64 serial_lost(void)
+{
+	return uart.lost;
+}
+
 bool serial_mid_line(void)
 {
 	return uart.mid_line;
@@ -218,7 +252,7 @@ bool serial_mid_line(void)
 /* Is something still to be sent? What is in the FIFO would be lost in a reset. */
 static bool sending(void)
 {
-	return uart.tx_in != uart.tx_out || !(uart_read(UART_LSR) & LSR_TEMT);
+	return uart.tx_in != uart.tx_out || !(read_lsr() & LSR_TEMT);
 }
 
 void serial_flush(void)
@@ -226,7 +260,7 @@ void serial_flush(void)
 	u32 out = uart.tx_out;
 
 	for (unsigned reads = 0; uart.port && sending() && reads < FLUSH_READS; reads++) {
-		serial_poll();
+		receive(poll_transmitter());
 		if (uart.tx_out != out)
 			reads = 0;
 		out = uart.tx_out;
@@ -234,4 +268,6 @@ void serial_flush(void)
 	}
 	/* A UART that takes no more must not hold up whoever waits for room in the ring. */
 	uart.tx_out = uart.tx_in;
+	if (uart.port)
+		interrupt_again();
 }

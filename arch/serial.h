@@ -28,14 +28,22 @@ bool serial_put(u8 byte);
 size_t serial_room(void);
 /* The next received byte, or -1. */
 int serial_get(void);
+/* How often received bytes found a full FIFO or a full ring: nobody came for them in time. */
+u64 serial_lost(void);
 /* Was the last byte queued other than a newline? */
 bool serial_mid_line(void);
 
-/* Moves bytes both ways as far as that needs no wait. Two port accesses when there is nothing to do. */
+/*
+ * Moves bytes both ways as far as that needs no wait: one port access when there is nothing to do. For before interrupts are
+ * set up, and for work so long that a FIFO of 16 bytes could run over meanwhile. What it has received interrupts afterwards.
+ */
 void serial_poll(void);
 /* At an interrupt of the UART: like serial_poll(), until the UART has no reason left to interrupt. */
 void serial_service(void);
-/* Waits until everything queued is on the wire. Drops what a UART does not take that has stopped sending. */
+/*
+ * Waits until everything queued is on the wire. Drops what a UART does not take that has stopped sending. An interrupt follows:
+ * there is room.
+ */
 void serial_flush(void);
 
 #endif

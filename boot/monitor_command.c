@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "arch/log.h"
+#include "arch/serial.h"
 #include "mm/mtree.h"
 
 #define MAPPING_LINES 32
@@ -127,8 +128,10 @@ static void command_console(struct monitor *monitor, const char *argument)
 	if (*argument)
 		monitor_sayf("'%s': no such line", argument);
 	for (unsigned i = 0; i < MONITOR_LINES; i++)
-		monitor_sayf("  %s %s", monitor->lines[i].name,
-			     &monitor->lines[i] == monitor->shown ? "(shown)" : "");
+		monitor_sayf("  %s%s; %llu keys lost", monitor->lines[i].name,
+			     &monitor->lines[i] == monitor->shown ? " (shown)" : "",
+			     (unsigned long long)monitor->lines[i].input_lost);
+	monitor_sayf("  the machine's own: lost keys %llu times", (unsigned long long)serial_lost());
 }
 
 static void command_nmi(struct monitor *monitor, const char *argument)

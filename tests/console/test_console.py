@@ -193,7 +193,7 @@ ANSWERS = [
                r"IOTLB: \d+ hits, \d+ misses", r"\n0 faults"]),
     ("devices", [r"disk: virtio block, in use; .*\n  queue 0: split of \d+: \d+ notifications, [1-9]\d* requests",
                  r"console: virtio console", r"rng: virtio entropy"]),
-    ("console", [r"com1 \(shown\)\n  hvc0"]),
+    ("console", [r"com1 \(shown\); 0 keys lost\n  hvc0; 0 keys lost\n  the machine's own: lost keys 0 times"]),
     ("console nowhere", [r"'nowhere': no such line"]),
     ("ept", [r"\d+ tables; pages of 1 GiB \d+, 2 MiB [1-9]\d*, 4 KiB \d+"]),
     ("exits", [r"CPUID +\d+ exits", r"I/O port +\d+ exits", r"HLT +\d+ exits", r"total +\d+ exits"]),

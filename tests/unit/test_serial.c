@@ -23,6 +23,7 @@ static struct chip {
 	unsigned tx_count, rx_count;
 	u8 wire[WIRE_MAX]; /* what was sent */
 	unsigned wire_count, overruns;
+	bool rx_overrun;
 	bool thre_pending;
 	unsigned reads, writes;
 } chip;
@@ -45,8 +46,10 @@ static void chip_send(void)
 
 static void chip_receive(u8 byte)
 {
-	assert_true(chip.rx_count < 16);
-	chip.rx[chip.rx_count++] = byte;
+	if (chip.rx_count == 16)
+		chip.rx_overrun = true;
+	else
+		chip.rx[chip.rx_count++] = byte;
 }
 
 static bool chip_interrupts(void)
@@ -83,7 +86,10 @@ static u8 inb(u16 port)
 		}
 		return value | 0x01;
 	case 5:
-		return (u8)((chip.rx_count ? 1 : 0) | (chip.tx_count ? 0 : 0x60));
+		value = (u8)((chip.rx_count ? 1 : 0) | (chip.rx_overrun ? 2 : 0) |
+			     (chip.tx_count ? 0 : 0x60));
+		chip.rx_overrun = false;
+		return value;
 	case 7:
 		return chip.scr;
 	default:
@@ -318,9 +324,63 @@ static void test_unread_input_is_dropped_not_overwritten(void **state)
 	for (unsigned n = 0; n < SERIAL_RX_SIZE; n++)
 		assert_int_equal(serial_get(), pattern(n));
 	assert_int_equal(serial_get(), -1);
+	assert_int_equal(serial_lost(), 50);
 	chip_receive('!');
 	serial_poll();
 	assert_int_equal(serial_get(), '!');
+}
+
+/* A poll takes the key, and with it the interrupt that would have told of it; so may the next polls. */
+static void test_what_a_poll_received_interrupts_all_the_same(void **state)
+{
+	(void)state;
+	serial_enable_interrupts();
+	for (unsigned n = 0; n < 40; n++) {
+		for (unsigned i = 0; i < n; i++)
+			serial_put(pattern(i));
+		chip_receive((u8)n);
+		for (unsigned polls = 0; polls <= n % 5; polls++)
+			serial_poll();
+		for (unsigned i = 0; i < 50 && !chip_interrupts(); i++)
+			chip_send();
+		assert_true(chip_interrupts());
+		serial_service();
+		assert_false(chip_interrupts());
+		assert_int_equal(serial_get(), n);
+		run_by_interrupts();
+		assert_int_equal(chip.ier, 1);
+	}
+}
+
+/* Who waits for room in a ring that was full hears of it, and of the key that came meanwhile. */
+static void test_a_flush_interrupts(void **state)
+{
+	(void)state;
+	serial_enable_interrupts();
+	while (serial_put('x'))
+		;
+	chip_receive('!');
+	serial_flush();
+	assert_int_equal(serial_room(), SERIAL_TX_SIZE);
+	assert_true(chip_interrupts());
+	serial_service();
+	assert_false(chip_interrupts());
+	assert_int_equal(serial_get(), '!');
+	assert_int_equal(chip.ier, 1);
+}
+
+static void test_lost_bytes_are_counted(void **state)
+{
+	(void)state;
+	for (unsigned n = 0; n < 20; n++)
+		chip_receive(pattern(n));
+	serial_poll();
+	assert_int_equal(serial_lost(), 1);
+	serial_poll();
+	assert_int_equal(serial_lost(), 1);
+	for (unsigned n = 0; n < 16; n++)
+		assert_int_equal(serial_get(), pattern(n));
+	assert_int_equal(serial_get(), -1);
 }
 
 static void test_line_that_goes_away_does_not_hang(void **state)
@@ -379,6 +439,9 @@ int main(void)
 		cmocka_unit_test_setup(test_flush_gives_up_on_a_dead_line, setup),
 		cmocka_unit_test_setup(test_received_bytes_come_in_order, setup),
 		cmocka_unit_test_setup(test_unread_input_is_dropped_not_overwritten, setup),
+		cmocka_unit_test_setup(test_what_a_poll_received_interrupts_all_the_same, setup),
+		cmocka_unit_test_setup(test_a_flush_interrupts, setup),
+		cmocka_unit_test_setup(test_lost_bytes_are_counted, setup),
 		cmocka_unit_test_setup(test_line_that_goes_away_does_not_hang, setup),
 		cmocka_unit_test_setup(test_knows_whether_a_line_is_unfinished, setup),
 		cmocka_unit_test_setup(test_rings_survive_the_wrap_of_their_counters, setup),
