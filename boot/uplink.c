@@ -7,6 +7,7 @@
 #include "arch/cpu.h"
 #include "arch/entropy.h"
 #include "arch/log.h"
+#include "arch/serial.h"
 #include "arch/tsc.h"
 #include "boot/monitor.h"
 
@@ -126,6 +127,13 @@ static void earlier(void *owner)
 		timer_arm(&uplink->monitor->pc->timers, &uplink->due, network_next(&uplink->net));
 }
 
+/* Sixteen keys fit into the UART; what they interrupt for is seen when the guest runs again. */
+static void between(void *owner)
+{
+	(void)owner;
+	serial_poll();
+}
+
 static struct network_config network_settings(struct uplink *uplink)
 {
 	const struct config_address *address = &uplink->boot->config->address;
@@ -136,6 +144,7 @@ static struct network_config network_settings(struct uplink *uplink)
 		.mode = NETWORK_DHCP,
 		.ipv4 = { address->address, address->gateway, address->prefix },
 		.entropy = cpu_has_entropy() ? cpu_entropy : NULL,
+		.between = between,
 		.earlier = earlier,
 		.owner = uplink,
 	};
@@ -273,6 +282,10 @@ void uplink_print(const struct uplink *uplink, table_emit emit, void *to)
 		 (unsigned long long)net->counters.slices, (unsigned long long)net->counters.frames,
 		 (unsigned long long)net->counters.local,
 		 (unsigned long long)net->counters.dropped_no_memory);
+	emit(to, line);
+	snprintf(line, sizeof(line), "longest slice %llu us; longest wait for one that was due %llu us",
+		 (unsigned long long)clock_periods(&uplink->clock, net->counters.longest_slice, 1000000),
+		 (unsigned long long)clock_periods(&uplink->clock, net->counters.longest_wait, 1000000));
 	emit(to, line);
 	for (unsigned slot = 0; slot < NETWORK_PORTS; slot++)
 		if (net->ports[slot].port)

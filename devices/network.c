@@ -143,6 +143,8 @@ static void port_receive(void *owner, const void *frame, size_t length)
 		net->counters.dropped_reentrant++;
 		return;
 	}
+	if (net->config.between)
+		net->config.between(net->config.owner);
 	if (frame != net->frame)
 		memcpy(net->frame, frame, length);
 	if (memcmp(net->frame, reserved, sizeof(reserved)) == 0 && net->frame[sizeof(reserved)] < 0x10) {
@@ -359,7 +361,9 @@ u64 network_slice(struct network *net)
 	assert(!net->inside);
 	if (net->failed)
 		return net->next = TIMER_NEVER;
-	net->counters.slices++;
+	/* The first one is due since there is a network: since before there was a guest. */
+	if (net->counters.slices++ && start > net->next)
+		net->counters.longest_wait = MAX(net->counters.longest_wait, start - net->next);
 	net->next = TIMER_NEVER;
 	more = poll_ports(net, start + clock_ticks(clock, 1, NETWORK_SLICE_HZ), &any);
 	network_call(net, follow_links, net);
@@ -369,6 +373,7 @@ u64 network_slice(struct network *net)
 	net->poll_ticks = any ? clock_ticks(clock, 1, NETWORK_BUSY_HZ)
 			      : MIN(2 * net->poll_ticks, clock_ticks(clock, 1, NETWORK_IDLE_HZ));
 	now = clock_now(clock);
+	net->counters.longest_slice = MAX(net->counters.longest_slice, now - start);
 	net->rest_until = now + NETWORK_REST * (now - start);
 	for (unsigned i = 0; i < NETWORK_PORTS; i++)
 		if (net->ports[i].port && net->ports[i].port->polled)

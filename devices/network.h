@@ -55,6 +55,8 @@ struct network_config {
 	struct network_ipv4 ipv4; /* NETWORK_STATIC, NETWORK_ALONE */
 	/* Random bytes; false: none now. May be null: then peers may guess connections' sequence numbers. */
 	bool (*entropy)(void *owner, void *bytes, size_t length);
+	/* Before each frame of a slice: what cannot wait for the slice's end. May be null. */
+	void (*between)(void *owner);
 	/* network_next() moved forward. May be null, where slices are called often enough. */
 	void (*earlier)(void *owner);
 	void *owner;
@@ -63,6 +65,8 @@ struct network_config {
 struct network_counters {
 	u64 slices, frames;    /* polled from either port */
 	u64 rests;	       /* slices that left work for later */
+	u64 longest_slice;     /* ticks */
+	u64 longest_wait;      /* ticks from when a slice was due until it began */
 	u64 local;	       /* frames for Sluice itself, broadcasts among them */
 	u64 dropped_no_memory; /* of those: lwIP's buffers were all in use */
 	u64 dropped_reserved;  /* 01:80:c2:00:00:0x, which no bridge forwards (IEEE 802.1D, 7.12.6) */

@@ -141,6 +141,8 @@ static void put_network(const struct network *net, struct text_out *out)
 		    net->ipv4.prefix);
 	number(out, "slices", net->counters.slices);
 	number(out, "rests", net->counters.rests);
+	number(out, "longest_slice", net->counters.longest_slice);
+	number(out, "longest_wait", net->counters.longest_wait);
 	number(out, "requests", http.requests);
 	text_format(out, ",\"ports\":[");
 	for (unsigned i = 0; i < NETWORK_PORTS; i++) {

@@ -171,6 +171,11 @@ void status_put_metrics(const struct status *status, struct text_out *out)
 	counter(out, "network_slices_total", "Times that the network had the CPU.",
 		status->net->counters.slices);
 	counter(out, "network_rests_total", "Slices that left work for later.", status->net->counters.rests);
+	metric(out, "network_longest_slice_ticks", "gauge", "Longest time that the network had the CPU.");
+	sample(out, "network_longest_slice_ticks", status->net->counters.longest_slice);
+	metric(out, "network_longest_wait_ticks", "gauge",
+	       "Longest time that a slice was due and did not begin.");
+	sample(out, "network_longest_wait_ticks", status->net->counters.longest_wait);
 	counter(out, "http_requests_total", "Requests to the web server.", http.requests);
 	counter(out, "http_refused_total", "Requests that found no buffer.", http.no_room);
 	counter(out, "http_cut_off_total", "Connections that were too slow.", http.cut_off);

@@ -10,7 +10,9 @@
 #include "arch/entropy.h"
 #include "arch/tsc.h"
 #include "devices/network.h"
+#include "tests/target/pc_rig.h"
 #include "tests/target/selftest.h"
+#include "tests/target/small_vm.h"
 
 #define FRAMES 1000u
 #define PING   64u /* bytes behind the ICMP header */
@@ -174,6 +176,53 @@ static bool sluice_answers(const struct boot *boot)
 	       EXPECT(memcmp(guest.last + 42, icmp + 8, PING) == 0) && EXPECT(!net.failed);
 }
 
+static struct timer slice;
+
+static void next_slice(void *owner)
+{
+	struct pc *pc = owner;
+
+	timer_arm(&pc->timers, &slice, network_slice(&net));
+}
+
+static void enough(void *owner)
+{
+	struct pc *pc = owner;
+
+	vm_stop(&pc->vm, VM_QUIT);
+}
+
+/* It takes no interrupt and makes no exit: the preemption timer alone gives the network its time. */
+static bool a_deaf_guest_that_spins_keeps_no_slice_waiting(const struct boot *boot)
+{
+	static const u8 spin[] = { 0xfa, 0xeb, 0xfe }; /* cli; 1: jmp 1b */
+	struct timer end;
+	struct pc_rig *rig;
+	u64 slices;
+
+	if (!pc_rig_open(&rig, boot))
+		return false;
+	struct vcpu_state state = small_guest_state(0);
+
+	small_guest_tables(rig->ram);
+	memcpy(rig->ram + SMALL_CODE, spin, sizeof(spin));
+	vcpu_reset(rig->pc.vm.vcpu, &state);
+	timer_init(&slice, next_slice, &rig->pc);
+	timer_init(&end, enough, &rig->pc);
+	timer_arm(&rig->pc.timers, &slice, network_slice(&net));
+	slices = net.counters.slices;
+	net.counters.longest_wait = 0;
+	timer_arm(&rig->pc.timers, &end, rdtsc() + boot->tsc_hz / 4);
+	bool fine = EXPECT_EQUAL(vcpu_run(rig->pc.vm.vcpu), VM_QUIT);
+
+	timer_cancel(&rig->pc.timers, &slice);
+	pc_rig_close(rig);
+	slices = net.counters.slices - slices;
+	selftest_note("%llu slices in 250 ms, the longest wait for one %llu ticks",
+		      (unsigned long long)slices, (unsigned long long)net.counters.longest_wait);
+	return fine && EXPECT(slices >= 25) && EXPECT(net.counters.longest_wait < boot->tsc_hz / 100);
+}
+
 void network_lwip_failed(const char *assertion) __attribute__((noreturn));
 
 static void broken(void *argument)
@@ -196,6 +245,7 @@ static bool a_failed_assertion_ends_the_network_alone(const struct boot *boot)
 static const struct selftest tests[] = {
 	{ "frames pass from port to port", frames_pass_from_port_to_port },
 	{ "Sluice answers ARP and ping", sluice_answers },
+	{ "a deaf guest that spins keeps no slice waiting", a_deaf_guest_that_spins_keeps_no_slice_waiting },
 	{ "a failed assertion ends the network alone", a_failed_assertion_ends_the_network_alone },
 };
 

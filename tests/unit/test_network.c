@@ -141,6 +141,61 @@ static void a_slice_is_bounded_and_followed_by_a_rest(void **state)
 	assert_true(rig.net.counters.rests > 0);
 }
 
+static void costs_something(struct station *station, const u8 *frame, size_t length)
+{
+	(void)station, (void)frame, (void)length;
+	rig.now += 3000;
+}
+
+static void how_long_slices_take_and_wait_is_kept(void **state)
+{
+	u64 due;
+
+	(void)state;
+	net_rig_run(20);
+	rig.net.counters.longest_slice = rig.net.counters.longest_wait = 0;
+	rig.wire.tap = costs_something;
+	frame_to(&rig.guest, rig.wire.mac, 60);
+	rig.now = due = network_next(&rig.net);
+	network_slice(&rig.net);
+	rig.wire.tap = NULL;
+	assert_in_range(rig.net.counters.longest_slice, 3000, rig.now - due);
+	/* What a look at the clock costs here. */
+	assert_true(rig.net.counters.longest_wait <= rig.cost);
+	rig.now = network_next(&rig.net) + 700000;
+	network_slice(&rig.net);
+	assert_in_range(rig.net.counters.longest_wait, 700000, 700000 + rig.cost);
+	net_rig_run(100);
+	assert_true(rig.net.counters.longest_wait <= 700000 + rig.cost);
+}
+
+static unsigned breaths;
+
+static void breathe(void *owner)
+{
+	(void)owner;
+	breaths++;
+}
+
+static void before_each_frame_there_is_time_for_others(void **state)
+{
+	u64 frames;
+
+	(void)state;
+	net_rig_run(20);
+	breaths = 0;
+	frames = rig.net.counters.frames;
+	rig.net.config.between = breathe;
+	for (unsigned i = 0; i < 100; i++) {
+		frame_to(&rig.guest, rig.wire.mac, 60);
+		frame_to(&rig.wire, rig.guest.mac, 60);
+	}
+	net_rig_run(100);
+	rig.net.config.between = NULL;
+	assert_true(breaths >= 200);
+	assert_int_equal(breaths, rig.net.counters.frames - frames);
+}
+
 static void a_slice_ends_in_time_when_frames_are_dear(void **state)
 {
 	u64 cost = rig.cost, begin;
@@ -156,12 +211,6 @@ static void a_slice_ends_in_time_when_frames_are_dear(void **state)
 	rig.cost = cost;
 	net_rig_run(100);
 	assert_int_equal(rig.guest.queue_first, rig.guest.queue_end);
-}
-
-static void costs_something(struct station *station, const u8 *frame, size_t length)
-{
-	(void)station, (void)frame, (void)length;
-	rig.now += 3000;
 }
 
 /* Both sides send as much as they can, for a second. */
@@ -338,6 +387,8 @@ int main(void)
 		cmocka_unit_test(frames_of_wrong_length_and_reserved_addresses_are_dropped_and_counted),
 		cmocka_unit_test(a_slice_is_bounded_and_followed_by_a_rest),
 		cmocka_unit_test(a_slice_ends_in_time_when_frames_are_dear),
+		cmocka_unit_test(how_long_slices_take_and_wait_is_kept),
+		cmocka_unit_test(before_each_frame_there_is_time_for_others),
 		cmocka_unit_test(a_flood_leaves_two_thirds_of_the_time),
 		cmocka_unit_test(a_port_without_ready_is_polled_within_5_ms),
 		cmocka_unit_test(ready_calls_for_a_slice_at_once),
