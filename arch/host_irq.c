@@ -37,7 +37,7 @@
 
 static struct {
 	volatile u8 *xapic; /* NULL: x2APIC mode, or no APIC */
-	bool enabled;
+	bool enabled, held;
 	u64 stray;
 } irq;
 
@@ -61,13 +61,16 @@ static bool apic_in_service(u8 vector)
 	return apic_read(APIC_ISR + vector / 32 * 0x10) & BIT(vector % 32);
 }
 
-static void pic_init(void)
+/* On the master: the UARTs of a PC have IRQ 3 and 4. */
+static u8 pic_mask(void)
 {
 	int wanted = serial_irq();
-	u16 mask = 0xffff;
 
-	if (wanted != SERIAL_NO_IRQ)
-		mask &= (u16)~BIT(wanted);
+	return (u8)(wanted != SERIAL_NO_IRQ && !irq.held ? ~BIT(wanted) : 0xff);
+}
+
+static void pic_init(void)
+{
 	outb(PIC_MASTER, ICW1_INIT);
 	outb(PIC_SLAVE, ICW1_INIT);
 	outb(PIC_MASTER + PIC_DATA, HOST_PIC_VECTOR);
@@ -76,8 +79,8 @@ static void pic_init(void)
 	outb(PIC_SLAVE + PIC_DATA, 2);
 	outb(PIC_MASTER + PIC_DATA, ICW4_8086);
 	outb(PIC_SLAVE + PIC_DATA, ICW4_8086);
-	outb(PIC_MASTER + PIC_DATA, (u8)mask);
-	outb(PIC_SLAVE + PIC_DATA, (u8)(mask >> 8));
+	outb(PIC_MASTER + PIC_DATA, pic_mask());
+	outb(PIC_SLAVE + PIC_DATA, 0xff);
 }
 
 /* Interrupts that the firmware took and never finished would hold back all of lower priority. */
@@ -162,6 +165,14 @@ void host_irq_handle(u8 vector)
 	irq.stray++;
 	if (irq.enabled && apic_in_service(vector))
 		apic_write(APIC_EOI, 0);
+}
+
+void host_irq_hold(bool hold)
+{
+	if (hold == irq.held)
+		return;
+	irq.held = hold;
+	outb(PIC_MASTER + PIC_DATA, pic_mask());
 }
 
 u64 host_irq_stray_count(void)

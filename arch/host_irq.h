@@ -20,6 +20,13 @@ bool host_irq_init(void);
 /* At an external-interrupt VM exit with this vector (acknowledged on exit). Any vector is fine. */
 void host_irq_handle(u8 vector);
 
+/*
+ * Lets the serial line's interrupt wait in the 8259, or no longer. For Bochs 2.7: an interrupt of the machine's that comes
+ * while the guest has IF = 0 and a virtual interrupt waits for IF makes it deliver the virtual one, instead of an exit. A guest
+ * that was interrupted with a lock held waits for that lock for ever.
+ */
+void host_irq_hold(bool hold);
+
 /* Vectors that nobody had asked for. */
 u64 host_irq_stray_count(void);
 

@@ -99,6 +99,20 @@ u8 lapic_rvi(const struct lapic *l)
 	return vector < 0 ? 0 : vector;
 }
 
+bool lapic_more_wait(const struct lapic *l)
+{
+	u32 seen = 0;
+
+	for (unsigned word = 0; word < 8; word++) {
+		u32 bits = l->regs[LAPIC_IRR / 4 + word * 4];
+
+		if (bits & (bits - 1) || (bits && seen))
+			return true;
+		seen |= bits;
+	}
+	return false;
+}
+
 u8 lapic_svi(const struct lapic *l)
 {
 	int vector = highest(l, LAPIC_ISR, l->isr_words);

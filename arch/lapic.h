@@ -237,6 +237,8 @@ unsigned lapic_tpr_threshold(const struct lapic *l);
 /* ---- apicv = true ---- */
 
 u8 lapic_rvi(const struct lapic *l);
+/* Does any vector but that one wait? */
+bool lapic_more_wait(const struct lapic *l);
 u8 lapic_svi(const struct lapic *l);
 /* Exit 56: the CPU has stored the value in the page already. */
 void lapic_apic_write(struct lapic *l, u32 offset);

@@ -3,9 +3,15 @@
  * Exceptions, NMIs and external interrupts into the guest: when, in which order, and whether at all. Each test runs with the
  * local APIC left to the processor and with it trapped, as xAPIC and as x2APIC.
  */
+#include <string.h>
+
 #include "arch/cpu.h"
+#include "arch/serial.h"
 #include "arch/vcpu_internal.h"
 #include "tests/target/probe.h"
+
+SMALL_GUEST(masked);
+extern const u8 guest_masked_handler[];
 
 /* The guest's local APIC, by its page or by its MSRs. */
 struct apic {
@@ -110,6 +116,50 @@ static bool check_window(struct apic *a)
 	fine &= EXPECT_EQUAL(PROBE(p, 0xfb, 0x90, 0x90), 0x42) &&
 		EXPECT_EQUAL(apic_write(a, LAPIC_EOI, 0), PROBE_FINE);
 	return EXPECT_EQUAL(PROBE(p, 0xfb, 0x90, 0x90), PROBE_FINE) && fine;
+}
+
+static void two_arrive(void *context, u8 value)
+{
+	struct apic *a = context;
+
+	(void)value;
+	arrives(a, 0x61);
+	arrives(a, 0x51);
+}
+
+/*
+ * Two interrupts wait; the handler of the first one says EOI at once and goes on with IF = 0, while the machine's own
+ * interrupts come: the second one has to wait all the same. Bochs 2.7 delivers it with the machine's next one.
+ */
+static bool check_masked(struct apic *a)
+{
+	struct probe *p = &a->p;
+	u8 *code = p->small->host + SMALL_CODE;
+	u64 *gate = (u64 *)(p->small->host + PROBE_IDT + 0x61 * 16), kept = gate[0];
+	u64 handler = SMALL_CODE + (u64)(guest_masked_handler - guest_masked);
+	bool fine = true;
+
+	memcpy(code, guest_masked, (size_t)(guest_masked_end - guest_masked));
+	p->small->on_note = two_arrive;
+	p->small->note_context = a;
+	gate[0] = (handler & 0xffff) | 0x08ull << 16 | 0x8e00ull << 32 | (handler >> 16) << 48;
+	for (unsigned i = 0; i < 4; i++) {
+		u32 before = p->small->host_interrupts;
+
+		/* The machine's UART interrupts each time that it has sent a FIFO full. */
+		for (unsigned byte = 0; byte < 300; byte++)
+			serial_put(byte == 0 ? '#' : byte == 299 ? '\n' : '.');
+		p->gpr[RDI] = a->x2apic ? 0 : LAPIC_DEFAULT_BASE;
+		fine &= EXPECT_EQUAL(probe_start(p, SMALL_CODE), PROBE_FINE) && EXPECT(p->rip > handler) &&
+			EXPECT(!(p->flags & RFLAGS_IF));
+		fine &= EXPECT(serial_irq() == SERIAL_NO_IRQ || p->small->host_interrupts > before);
+		fine &= EXPECT_EQUAL(PROBE(p, 0xfb, 0x90, 0x90), 0x51) && EXPECT(p->flags & RFLAGS_IF) &&
+			EXPECT_EQUAL(apic_write(a, LAPIC_EOI, 0), PROBE_FINE);
+		memcpy(code, guest_masked, (size_t)(guest_masked_end - guest_masked));
+	}
+	gate[0] = kept;
+	p->small->on_note = NULL;
+	return fine;
 }
 
 /* The instruction that an interrupt's arrival waits for is one that exits: the shadow must not be lost, nor kept. */
@@ -326,6 +376,7 @@ static bool check_disabled(struct apic *a)
 	}
 
 EVERY_WAY(window)
+EVERY_WAY(masked)
 EVERY_WAY(shadow)
 EVERY_WAY(halt)
 EVERY_WAY(self_ipi)
@@ -336,6 +387,7 @@ EVERY_WAY(disabled)
 
 static const struct selftest tests[] = {
 	{ "an interrupt waits for IF and for those in service", window },
+	{ "a second one waits while the first one's handler has IF = 0", masked },
 	{ "STI and MOV SS hold an interrupt back for one instruction", shadow },
 	{ "an interrupt wakes a halted CPU", halt },
 	{ "an IPI to itself arrives, one to nobody does not", self_ipi },

@@ -526,7 +526,16 @@ static void apicv_leaves_delivery_to_the_cpu(void **state)
 	assert_true(lapic_deliver(&b.l, 0x41, true));
 	assert_int_equal(b.pending, 0x41);
 	assert_int_equal(lapic_rvi(&b.l), 0x41);
+	assert_false(lapic_more_wait(&b.l));
 	assert_int_equal(lapic_svi(&b.l), 0);
+	for (unsigned vector = 16; vector < 256; vector++) {
+		if (vector == 0x41)
+			continue;
+		b.page[(LAPIC_IRR + vector / 32 * 16) / 4] |= 1u << (vector & 31);
+		assert_true(lapic_more_wait(&b.l));
+		b.page[(LAPIC_IRR + vector / 32 * 16) / 4] &= ~(1u << (vector & 31));
+	}
+	assert_false(lapic_more_wait(&b.l));
 	/* The CPU delivers, adds a self-IPI of its own, and ends the level interrupt. */
 	b.page[(LAPIC_IRR + 0x20) / 4] = 0;
 	b.page[(LAPIC_ISR + 0x20) / 4] = 2;
