@@ -189,6 +189,15 @@ static bool hold_output(struct monitor *monitor, u8 byte)
 	return true;
 }
 
+/* A guest that polls its UART with interrupts off gets there too where the machine's own cannot interrupt it: in Bochs 2.7. */
+static bool put_or_poll(u8 byte)
+{
+	if (serial_put(byte))
+		return true;
+	serial_poll();
+	return serial_put(byte);
+}
+
 static bool guest_put(void *owner, u8 byte)
 {
 	struct monitor_line *line = owner;
@@ -196,7 +205,7 @@ static bool guest_put(void *owner, u8 byte)
 
 	if (line != monitor->shown)
 		text_ring_put(&line->missed, (char)byte);
-	else if (!(monitor->holding ? hold_output(monitor, byte) : serial_put(byte)))
+	else if (!(monitor->holding ? hold_output(monitor, byte) : put_or_poll(byte)))
 		return false;
 	if (line == &monitor->lines[MONITOR_COM1])
 		log_guest_byte(byte);

@@ -256,6 +256,8 @@ static u8 uart_read_register(struct uart16550 *u, unsigned reg)
 	case MCR:
 		return u->mcr;
 	case LSR:
+		/* Who polls may have interrupts off, and with them what would call tx_ready(). */
+		uart16550_tx_ready(u);
 		return uart_read_lsr(u);
 	case MSR:
 		return uart_read_msr(u);
@@ -269,7 +271,7 @@ static enum mem_result uart_read(void *device, u64 offset, unsigned size, u64 *v
 	struct uart16550 *u = device;
 
 	(void)size;
-	if (likely(offset == LSR && !(u->lsr & LSR_ERRORS)))
+	if (likely(offset == LSR && (u->lsr & (LSR_ERRORS | LSR_THRE)) == LSR_THRE))
 		*value = u->lsr;
 	else
 		*value = uart_read_register(u, offset % UART16550_PORTS);

@@ -15,7 +15,10 @@
 
 /* The other end of the cable. */
 struct uart_backend {
-	/* Takes a byte that the guest sent. false: no room now; call uart16550_tx_ready() when there is. Must not call back. */
+	/*
+	 * Takes a byte that the guest sent. false: no room now; call uart16550_tx_ready() when there is. Asked again also when the
+	 * guest looks whether it can send. Must not call back.
+	 */
 	bool (*put)(void *backend, u8 byte);
 	/* A byte that uart16550_receive() refused would be taken now. May be null; may call uart16550_receive(). */
 	void (*rx_room)(void *backend);

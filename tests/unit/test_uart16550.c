@@ -283,6 +283,23 @@ static void a_full_backend_fills_the_fifo_and_drains_in_order(void **state)
 	assert_false(fix.rig.line);
 }
 
+static void a_guest_that_polls_sends_when_there_is_room(void **state)
+{
+	(void)state;
+	out(FCR, 1);
+	fix.room = 1;
+	for (unsigned i = 0; i < 4; i++)
+		out(THR, 'a' + i);
+	assert_int_equal(in(LSR), 0);
+	assert_string_equal(fix.sent, "a");
+	fix.room = 2;
+	assert_int_equal(in(LSR), 0);
+	assert_string_equal(fix.sent, "abc");
+	fix.room = 2;
+	assert_int_equal(in(LSR), 0x60);
+	assert_string_equal(fix.sent, "abcd");
+}
+
 static void without_fifos_a_waiting_byte_is_overwritten(void **state)
 {
 	(void)state;
@@ -509,6 +526,7 @@ int main(void)
 		cmocka_unit_test_setup(sending_keeps_thre_set_and_costs_no_interrupt, setup),
 		cmocka_unit_test_setup(thre_interrupt_ends_by_iir_and_comes_back_by_thr, setup),
 		cmocka_unit_test_setup(a_full_backend_fills_the_fifo_and_drains_in_order, setup),
+		cmocka_unit_test_setup(a_guest_that_polls_sends_when_there_is_room, setup),
 		cmocka_unit_test_setup(without_fifos_a_waiting_byte_is_overwritten, setup),
 		cmocka_unit_test_setup(clearing_the_transmit_fifo_empties_it, setup),
 		cmocka_unit_test_setup(received_bytes_interrupt_by_trigger_level_or_time_out, setup),
