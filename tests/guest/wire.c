@@ -5,7 +5,8 @@
  * ways. With MARKS in the environment, Sluice is asked for a mark in its log at the begin and at the end.
  *
  *   get ADDRESS PORT PATH     HTTP: the body's bytes, its SHA-256
- *   ping ADDRESS COUNT WINDOW echo requests of all sizes, so many on their way at once; each answer is compared
+ *   ping ADDRESS COUNT WINDOW echo requests of all sizes, so many on their way at once; each answer is compared, and what
+ *                             is not answered counted
  *   crowd ADDRESS PORT PATH COUNT  HTTP: so many requests, each on a connection, all at once
  *   send ADDRESS PORT KIB     UDP datagrams of 1472 bytes, until the network device has taken the last
  *   flood ADDRESS PORT SECONDS  UDP datagrams of all sizes, as many as there can be
@@ -216,7 +217,9 @@ static void send_echo(int s, unsigned number)
 		fail("send");
 }
 
-/* The lowest bits of its number; fails if its bytes are not those of that number, or none comes. */
+#define NO_ANSWER (~0u)
+
+/* Its number, of which it has the lowest bits; fails if its bytes are not those of that number. */
 static unsigned take_answer(int s, unsigned near)
 {
 	static struct echo echo;
@@ -224,8 +227,10 @@ static unsigned take_answer(int s, unsigned near)
 	unsigned number;
 	size_t size;
 
+	if (got < 0 && errno == EAGAIN)
+		return NO_ANSWER;
 	if (got < (ssize_t)sizeof(echo.header))
-		fail("no answer");
+		fail("answer");
 	number = near + (uint16_t)(ntohs(echo.header.un.echo.sequence) - near);
 	size = (size_t)got - sizeof(echo.header);
 	if (echo.header.type != ICMP_ECHOREPLY || size != echo_size(number)) {
@@ -246,29 +251,36 @@ static int ping(char **argument)
 	/* The kernel gives the identifier, and only its answers. */
 	int s = reach(SOCK_DGRAM, IPPROTO_ICMP, argument[0], "0");
 	unsigned count = (unsigned)atoi(argument[1]), window = (unsigned)atoi(argument[2]), sent = 0,
-		 seen = 0;
+		 seen = 0, lost = 0;
 	static uint8_t answered[1 << 16];
 	struct span span;
 
 	if (count > sizeof(answered))
 		return 2;
 	span = begin();
-	while (seen < count) {
+	while (seen + lost < count) {
 		unsigned number;
 
-		while (sent < count && sent - seen < window)
+		while (sent < count && sent - seen - lost < window)
 			send_echo(s, sent++);
 		number = take_answer(s, 0);
+		if (number == NO_ANSWER) {
+			lost = sent - seen;
+			continue;
+		}
 		if (number >= sent || answered[number]++) {
 			printf("wire: number %u came twice, or before it was sent\n", number);
 			return 1;
 		}
 		seen++;
+		/* Later than anybody waited. */
+		if (lost > sent - seen)
+			lost = sent - seen;
 	}
 	end(&span);
 	printf("wire: %u sent, %u answered", sent, seen);
 	say_span(&span);
-	return 0;
+	return seen < sent;
 }
 
 /* ---- send, flood, spin ---- */

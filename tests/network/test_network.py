@@ -12,6 +12,7 @@ import http.server
 import json
 import os
 import re
+import select
 import signal
 import socket
 import struct
@@ -90,7 +91,7 @@ class Sink:
 
 
 class Hose:
-    """Who sends it a datagram gets as many back as can be sent, until it is closed."""
+    """Who sent it a datagram last gets as many back as can be sent, until it is closed."""
 
     def __init__(self):
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -100,9 +101,14 @@ class Hose:
         threading.Thread(target=self.pour, daemon=True).start()
 
     def pour(self):
-        _, peer = self.socket.recvfrom(65536)
+        peer = None
         while self.open:
-            self.socket.sendto(bytes(1400), peer)
+            try:
+                while not peer or select.select([self.socket], [], [], 0)[0]:
+                    _, peer = self.socket.recvfrom(65536)
+                self.socket.sendto(bytes(1400), peer)
+            except OSError:
+                pass  # the emulator's network has forgotten who asked
             time.sleep(0.0002)  # more than the emulator lets in, less than a CPU of this machine
 
 
@@ -282,15 +288,21 @@ def flood_from_outside(guest, port):
         time.sleep(2)
         busy = guest.spin()
         console_answers(guest.run, "while many connections come from outside")
-        text, status = guest.do("wire ping 10.0.2.2 100 1")
+        text, _ = guest.do(f"wire ping {HERE} 100 1")
         while time.monotonic() < until:
             guest.run.read(0.2)
     print(f"# {counts['made']} connections, {counts['failed']} failed; a process has {busy} rounds in a million ticks, {quiet} before")
     check(counts["made"] > 50 and busy > SHARE * quiet, "the guest goes on meanwhile", f"{busy} rounds of {quiet}")
-    check(status == 0, "and its own packets are answered", text)
+    # The card drops what its ring has no room for.
+    answered = re.search(r"wire: 100 sent, (\d+) answered", text)
+    check(answered and int(answered[1]) >= 50, "and its own packets are answered", text)
+    print("#", text.splitlines()[-2])
 
     hose, before = Hose(), guest.frames()
-    guest.do(f"wire flood {HERE} {hose.port} 0.001")
+    for _ in range(5):
+        guest.do(f"wire flood {HERE} {hose.port} 0.001")
+        if guest.frames() > before:
+            break
     begun = time.monotonic()
     busy = guest.spin()
     console_answers(guest.run, "while datagrams pour in")
