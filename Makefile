@@ -23,6 +23,8 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory -j$(shell nproc)
 # What a run needs from the distribution: says nothing where nothing is missing. SETUP=no for machines without apt.
 setup: ## install the packages of tools/packages that are missing
 	@$(if $(filter no,$(SETUP)),:,tools/setup)
+setup-network: setup
+	@$(if $(filter no,$(SETUP)),:,tools/setup packages-network)
 
 # ---- The hypervisor ---------------------------------------------------------------------------------------------------------
 TARGET_SRCS := $(wildcard boot/*.[cS] arch/*.[cS] mm/*.c iommu/*.c devices/*.c tests/target/*.[cS])
@@ -116,4 +118,4 @@ help: ## this list
 	@awk -f tools/help.awk $(MAKEFILE_LIST)
 
 force:
-.PHONY: all setup image-efi clean help force
+.PHONY: all setup setup-network image-efi clean help force
