@@ -289,6 +289,12 @@ static inline void sti_hlt_cli(void)
 	__asm__ volatile("sti; hlt; cli" : : : "memory");
 }
 
+/* Takes an interrupt that is on its way. */
+static inline void sti_nop_cli(void)
+{
+	__asm__ volatile("sti; nop; cli" : : : "memory");
+}
+
 static inline void cpu_pause(void)
 {
 	__asm__ volatile("pause" : : : "memory");

@@ -215,24 +215,12 @@ static void load_eoi_exit(struct vcpu *vcpu)
 }
 
 /*
- * The processor takes one interrupt after the other. If there is more than one, the machine's own wait meanwhile (host_irq.h),
- * and each exit looks whether they still have to.
- */
-static bool load_interrupt_status(struct vcpu *vcpu)
-{
-	bool more = lapic_more_wait(&vcpu->lapic);
-
-	vmwrite(VMCS_GUEST_INTERRUPT_STATUS, lapic_rvi(&vcpu->lapic) | lapic_svi(&vcpu->lapic) << 8);
-	host_irq_hold(more);
-	return more;
-}
-
-/*
  * What the exit left to be done, in an order in which nothing undoes what another one did. False: the machine has
  * stopped.
  */
 static __attribute__((noinline)) bool do_todo(struct vcpu *vcpu, u64 now)
 {
+	hold_look(vcpu);
 	if (now >= vcpu->deadline || (vcpu->todo & TODO_TIMERS))
 		run_timers(vcpu, now);
 	if (vcpu->todo & TODO_STOP)
@@ -242,8 +230,11 @@ static __attribute__((noinline)) bool do_todo(struct vcpu *vcpu, u64 now)
 	if ((vcpu->todo & TODO_EOI_EXIT) && vcpu->apicv)
 		load_eoi_exit(vcpu);
 	u32 again = 0;
-	if ((vcpu->todo & TODO_RVI) && vcpu->apicv && load_interrupt_status(vcpu))
-		again = TODO_RVI;
+	if ((vcpu->todo & TODO_RVI) && vcpu->apicv) {
+		vmwrite(VMCS_GUEST_INTERRUPT_STATUS, lapic_rvi(&vcpu->lapic) | lapic_svi(&vcpu->lapic) << 8);
+		if (vcpu->caps->bochs && hold_decide(vcpu, now))
+			again = TODO_RVI;
+	}
 	if ((vcpu->todo & TODO_FLUSH) && (vcpu->secondary & SECONDARY_VPID))
 		vmx_invvpid(1);
 	u32 event = vcpu->todo & TODO_EVENT;
@@ -313,6 +304,7 @@ enum vm_stop vcpu_run(struct vcpu *vcpu)
 			vmx_instruction_failed(vcpu->launched ? "vmresume" : "vmlaunch", (u64)vcpu->vmcs);
 		vcpu->launched = true;
 	}
+	vcpu->held = false;
 	host_irq_hold(false);
 	return vm->stop;
 }

@@ -14,6 +14,7 @@
 #define ICW1_INIT  0x11
 #define ICW4_8086  0x01
 #define OCW2_EOI   0x20
+#define OCW3_IRR   0x0a
 #define OCW3_ISR   0x0b
 
 #define APIC_TPR	 0x80
@@ -38,6 +39,7 @@
 static struct {
 	volatile u8 *xapic; /* NULL: x2APIC mode, or no APIC */
 	bool enabled, held;
+	bool served; /* since it is held */
 	u64 stray;
 } irq;
 
@@ -62,11 +64,16 @@ static bool apic_in_service(u8 vector)
 }
 
 /* On the master: the UARTs of a PC have IRQ 3 and 4. */
+static u8 serial_bit(void)
+{
+	int line = serial_irq();
+
+	return line == SERIAL_NO_IRQ ? 0 : (u8)BIT(line);
+}
+
 static u8 pic_mask(void)
 {
-	int wanted = serial_irq();
-
-	return (u8)(wanted != SERIAL_NO_IRQ && !irq.held ? ~BIT(wanted) : 0xff);
+	return irq.held ? 0xff : (u8)~serial_bit();
 }
 
 static void pic_init(void)
@@ -147,10 +154,12 @@ static bool handle_pic(unsigned line)
 
 	if (!pic_in_service(pic, line % 8))
 		return false;
-	if ((int)line == serial_irq())
+	if ((int)line == serial_irq()) {
+		irq.served = irq.held;
 		serial_service();
-	else
+	} else {
 		irq.stray++;
+	}
 	if (pic == PIC_SLAVE)
 		outb(PIC_SLAVE, OCW2_EOI);
 	outb(PIC_MASTER, OCW2_EOI);
@@ -159,6 +168,10 @@ static bool handle_pic(unsigned line)
 
 void host_irq_handle(u8 vector)
 {
+	if (vector == HOST_IRQ_HELD) {
+		serial_service();
+		return;
+	}
 	if (vector >= HOST_PIC_VECTOR && vector < HOST_PIC_VECTOR + 16 &&
 	    handle_pic(vector - HOST_PIC_VECTOR))
 		return;
@@ -173,6 +186,17 @@ void host_irq_hold(bool hold)
 		return;
 	irq.held = hold;
 	outb(PIC_MASTER + PIC_DATA, pic_mask());
+	if (hold)
+		sti_nop_cli();
+}
+
+bool host_irq_waits(void)
+{
+	bool served = irq.served;
+
+	irq.served = false;
+	outb(PIC_MASTER, OCW3_IRR);
+	return served || inb(PIC_MASTER) & serial_bit();
 }
 
 u64 host_irq_stray_count(void)

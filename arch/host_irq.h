@@ -10,6 +10,7 @@
 
 #define HOST_PIC_VECTOR	     0x20 /* of IRQ 0; 16 vectors */
 #define HOST_SPURIOUS_VECTOR 0xff
+#define HOST_IRQ_HELD	     0 /* no vector: the serial line, which is held */
 
 /*
  * Masks and remaps the 8259 pair, stops the firmware's timers, puts the local APIC (either mode) into virtual-wire
@@ -20,12 +21,10 @@ bool host_irq_init(void);
 /* At an external-interrupt VM exit with this vector (acknowledged on exit). Any vector is fine. */
 void host_irq_handle(u8 vector);
 
-/*
- * Lets the serial line's interrupt wait in the 8259, or no longer. For Bochs 2.7: an interrupt of the machine's that comes
- * while the guest has IF = 0 and a virtual interrupt waits for IF makes it deliver the virtual one, instead of an exit. A guest
- * that was interrupted with a lock held waits for that lock for ever.
- */
+/* Lets the serial line's interrupt wait in the 8259, or no longer. One that was on its way already is served. */
 void host_irq_hold(bool hold);
+/* While it is held: has it come, or been served when it was on its way? Then host_irq_handle(HOST_IRQ_HELD) is due. */
+bool host_irq_waits(void);
 
 /* Vectors that nobody had asked for. */
 u64 host_irq_stray_count(void);

@@ -332,7 +332,9 @@ void msr_fill_bitmap(struct vcpu *vcpu)
 	for (u32 msr = LAPIC_MSR_X2APIC; msr <= LAPIC_MSR_X2APIC + 0xff; msr++) {
 		if (lapic_msr_direct(msr, false))
 			set_direct(bitmap, msr, false);
-		if (lapic_msr_direct(msr, true))
+		/* What waits must be known where interrupts may have to be held, hold.c. */
+		if (lapic_msr_direct(msr, true) &&
+		    !(vcpu->caps->bochs && msr == LAPIC_MSR_X2APIC + LAPIC_SELF_IPI / 16))
 			set_direct(bitmap, msr, true);
 	}
 }

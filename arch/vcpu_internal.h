@@ -52,6 +52,7 @@ struct vcpu {
 	struct page_pool *pages;
 	void *vmcs, *vapic_page, *msr_bitmap;
 	bool apicv;
+	bool held; /* hold.c */
 	u8 timer_shift;
 	u32 primary, secondary; /* as in the VMCS now */
 	u64 tsc_offset;
@@ -147,6 +148,11 @@ static inline void inject_ud(struct vcpu *vcpu)
 void inject_again(struct vcpu *vcpu, u32 vectoring);
 /* Before an entry: loads the VM-entry event fields, or asks for a window. */
 void inject_pending(struct vcpu *vcpu);
+
+/* hold.c, for Bochs. With apicv, after IRR, ISR or what blocks interrupts may have changed: true: to be asked at every exit. */
+bool hold_decide(struct vcpu *vcpu, u64 now);
+/* At an exit: serves what is held. */
+void hold_look(const struct vcpu *vcpu);
 
 /* vmcs.c: all fields of a new VMCS; the guest's part as after reset. */
 void vmcs_setup(struct vcpu *vcpu);

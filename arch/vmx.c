@@ -16,6 +16,7 @@
 
 /* Appendix A. */
 #define IA32_VMX_BASIC	      0x480
+#define BOCHS_BASIC	      0x10000000002b /* a revision and a size of the VMCS that no processor has together */
 #define IA32_VMX_MISC	      0x485
 #define IA32_VMX_CR0_FIXED0   0x486
 #define IA32_VMX_CR0_FIXED1   0x487
@@ -130,6 +131,7 @@ bool vmx_detect(struct vmx_capabilities *caps, char *error, size_t size)
 		return false;
 	u64 basic = rdmsr(IA32_VMX_BASIC);
 	caps->revision = basic & BITS(30, 0);
+	caps->bochs = (basic & BITS(44, 0)) == BOCHS_BASIC;
 	for (unsigned g = 0; g < GROUPS; g++) {
 		/* IA32_VMX_PROCBASED_CTLS2 exists only if the primary controls can switch the secondary ones on. */
 		if (g == SECONDARY && !(allowed[PRIMARY] & PRIMARY_SECONDARY_CONTROLS))

@@ -13,6 +13,7 @@
  */
 struct vmx_capabilities {
 	u32 revision;
+	bool bochs; /* by the same register: has the fault that hold.c works around */
 	u32 pin, primary, secondary, exit, entry; /* ready to be written to a VMCS */
 	u64 cr0_fixed0, cr0_fixed1, cr4_fixed0, cr4_fixed1;
 	u64 ept_vpid;	/* IA32_VMX_EPT_VPID_CAP */

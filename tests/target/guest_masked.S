@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Asks for two interrupts by the note port. `guest_masked_handler` is the first one's: it says EOI at once and is busy for long
- * with IF = 0.
+ * Asks for interrupts by the note port, for as many as AL says. Two: `guest_masked_handler` is the first one's, which says EOI at
+ * once and is busy for long with IF = 0. One: the asker itself is that, and says CLI once more.
  *
  *   RDI  the local APIC's page, or 0: x2APIC mode
  */
@@ -25,6 +25,8 @@ guest_masked:
 	spin	20000
 	cli
 	out	%al, $0xf1
+	cmp	$2, %al
+	jne	guest_masked_busy
 	sti
 	nop
 	nop
@@ -40,6 +42,8 @@ guest_masked_handler:
 	xor	%edx, %edx
 	wrmsr
 3:
+guest_masked_busy:
+	cli
 	spin	400000
 	out	%al, $0xf4
 	ud2

@@ -118,45 +118,49 @@ static bool check_window(struct apic *a)
 	return EXPECT_EQUAL(PROBE(p, 0xfb, 0x90, 0x90), PROBE_FINE) && fine;
 }
 
-static void two_arrive(void *context, u8 value)
+static void interrupts_arrive(void *context, u8 count)
 {
 	struct apic *a = context;
 
-	(void)value;
-	arrives(a, 0x61);
+	if (count == 2)
+		arrives(a, 0x61);
 	arrives(a, 0x51);
 }
 
-/*
- * Two interrupts wait; the handler of the first one says EOI at once and goes on with IF = 0, while the machine's own
- * interrupts come: the second one has to wait all the same. Bochs 2.7 delivers it with the machine's next one.
- */
+/* 300 bytes on the machine's UART, which interrupts each time that it has sent a FIFO full; 0x51 has to wait for IF. */
+static bool waits_for_if(struct apic *a, u8 count)
+{
+	struct probe *p = &a->p;
+	u32 before = p->small->host_interrupts;
+	bool fine;
+
+	memcpy(p->small->host + SMALL_CODE, guest_masked, (size_t)(guest_masked_end - guest_masked));
+	serial_flush();
+	for (unsigned byte = 0; byte < 300; byte++)
+		serial_put(byte == 0 ? '#' : byte == 299 ? '\n' : '.');
+	p->gpr[RAX] = count;
+	p->gpr[RDI] = a->x2apic ? 0 : LAPIC_DEFAULT_BASE;
+	fine = EXPECT_EQUAL(probe_start(p, SMALL_CODE), PROBE_FINE) && EXPECT(!(p->flags & RFLAGS_IF));
+	/* Meanwhile they were served; without apicv Bochs, entered with IF = 0, makes no exit for them until the next CLI. */
+	fine &= EXPECT(serial_irq() == SERIAL_NO_IRQ ||
+		       p->small->host_interrupts - before >= (p->vcpu->apicv ? 5 : 1));
+	return EXPECT_EQUAL(PROBE(p, 0xfb, 0x90, 0x90), 0x51) && EXPECT(p->flags & RFLAGS_IF) &&
+	       EXPECT_EQUAL(apic_write(a, LAPIC_EOI, 0), PROBE_FINE) && fine;
+}
+
+/* An interrupt that came while IF = 0, or in the handler of another one: the machine's own do not bring it in (hold.c). */
 static bool check_masked(struct apic *a)
 {
 	struct probe *p = &a->p;
-	u8 *code = p->small->host + SMALL_CODE;
 	u64 *gate = (u64 *)(p->small->host + PROBE_IDT + 0x61 * 16), kept = gate[0];
 	u64 handler = SMALL_CODE + (u64)(guest_masked_handler - guest_masked);
 	bool fine = true;
 
-	memcpy(code, guest_masked, (size_t)(guest_masked_end - guest_masked));
-	p->small->on_note = two_arrive;
+	p->small->on_note = interrupts_arrive;
 	p->small->note_context = a;
 	gate[0] = (handler & 0xffff) | 0x08ull << 16 | 0x8e00ull << 32 | (handler >> 16) << 48;
-	for (unsigned i = 0; i < 4; i++) {
-		u32 before = p->small->host_interrupts;
-
-		/* The machine's UART interrupts each time that it has sent a FIFO full. */
-		for (unsigned byte = 0; byte < 300; byte++)
-			serial_put(byte == 0 ? '#' : byte == 299 ? '\n' : '.');
-		p->gpr[RDI] = a->x2apic ? 0 : LAPIC_DEFAULT_BASE;
-		fine &= EXPECT_EQUAL(probe_start(p, SMALL_CODE), PROBE_FINE) && EXPECT(p->rip > handler) &&
-			EXPECT(!(p->flags & RFLAGS_IF));
-		fine &= EXPECT(serial_irq() == SERIAL_NO_IRQ || p->small->host_interrupts > before);
-		fine &= EXPECT_EQUAL(PROBE(p, 0xfb, 0x90, 0x90), 0x51) && EXPECT(p->flags & RFLAGS_IF) &&
-			EXPECT_EQUAL(apic_write(a, LAPIC_EOI, 0), PROBE_FINE);
-		memcpy(code, guest_masked, (size_t)(guest_masked_end - guest_masked));
-	}
+	for (unsigned i = 0; i < 4; i++)
+		fine &= waits_for_if(a, 2) && waits_for_if(a, 1);
 	gate[0] = kept;
 	p->small->on_note = NULL;
 	return fine;
@@ -387,7 +391,7 @@ EVERY_WAY(disabled)
 
 static const struct selftest tests[] = {
 	{ "an interrupt waits for IF and for those in service", window },
-	{ "a second one waits while the first one's handler has IF = 0", masked },
+	{ "it waits for IF while the machine's own interrupts come", masked },
 	{ "STI and MOV SS hold an interrupt back for one instruction", shadow },
 	{ "an interrupt wakes a halted CPU", halt },
 	{ "an IPI to itself arrives, one to nobody does not", self_ipi },
