@@ -230,7 +230,7 @@ static bool continues(const struct build *b, u32 before, u32 span)
 	       x->policy == y->policy;
 }
 
-static void put_range(struct build *b, u64 first, u32 span)
+static inline void put_range(struct build *b, u64 first, u32 span)
 {
 	if (b->range_count && continues(b, b->ranges[b->range_count - 1].span, span))
 		return;
