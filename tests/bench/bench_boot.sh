@@ -23,7 +23,7 @@ number() { # FILE PATTERN: the number that PATTERN's group matches
 boot "$out/bare_boot.efi" "$out/bare.serial" --file "$out/cmdline=cmdline"
 # Devices that the bare machine has not would be the kernel's work, not ours.
 boot "$BUILD/sluice.efi" "$out/guest.serial" --config 'on-guest-fault = poweroff' --config 'iommu = off' \
-	--config 'virtio-console = off' --config 'virtio-rng = off'
+	--config 'virtio-console = off' --config 'virtio-rng = off' --config 'net = off'
 
 bare=$(($(number "$out/bare.serial" 'init: tsc ([0-9]+)') - $(number "$out/bare.serial" 'starts at tsc ([0-9]+)')))
 guest=$(($(number "$out/guest.serial" 'init: tsc ([0-9]+)') - $(number "$out/guest.serial" 'guest entry: tsc ([0-9]+)')))
