@@ -246,7 +246,8 @@ static __attribute__((noinline)) bool do_todo(struct vcpu *vcpu, u64 now)
 		vcpu->vm->ept.stale = false;
 	}
 	mem_quiescent(vcpu->vm->config.memory->core);
-	set_timer(vcpu, now);
+	/* Devices' timers may have taken long: from now on, not from the exit. */
+	set_timer(vcpu, MIN(rdtsc(), vcpu->deadline));
 	return true;
 }
 
