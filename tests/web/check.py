@@ -166,8 +166,8 @@ def a_hundred_at_once():
 def chromium(*arguments):
     with tempfile.TemporaryDirectory() as profile:
         return subprocess.run(
-            ["chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", f"--user-data-dir={profile}",
-             "--virtual-time-budget=4000", "--window-size=1100,2100", *arguments, url],
+            ["chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars",
+             f"--user-data-dir={profile}", "--virtual-time-budget=4000", "--window-size=1100,2100", *arguments, url],
             check=True, capture_output=True, timeout=300).stdout.decode()
 
 
