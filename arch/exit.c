@@ -247,7 +247,8 @@ static __attribute__((noinline)) bool do_todo(struct vcpu *vcpu, u64 now)
 	}
 	mem_quiescent(vcpu->vm->config.memory->core);
 	/* Devices' timers may have taken long: from now on, not from the exit. */
-	set_timer(vcpu, MIN(rdtsc(), vcpu->deadline - 1));
+	now = rdtsc();
+	set_timer(vcpu, MIN(now, vcpu->deadline - 1));
 	return true;
 }
 
