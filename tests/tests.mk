@@ -76,7 +76,7 @@ lint: $(GENERATED) $(NEWLIB)/lib/libc.a ## shellcheck, cppcheck, clang-format, c
 selftest: $(BUILD)/sluice.efi ## boot the hypervisor's own self-tests in an emulator
 	@tests/run selftest
 
-test: all $(UNIT_TESTS) $(BUILD)/test-initrd $(BUILD)/initrd $(BUILD)/root ## run every test, about 15 minutes on two idle CPUs; ends with `N passed, N failed`
+test: all $(UNIT_TESTS) $(BUILD)/test-initrd $(BUILD)/initrd $(BUILD)/root ## run every test, about 13 minutes on two idle CPUs; ends with `N passed, N failed`
 	@tests/run all
 
 #= HOST_SUITES of `make test`, on the host (unit checks reproducible)
