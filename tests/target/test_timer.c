@@ -20,7 +20,7 @@ extern const u8 guest_timer_tick[], guest_timer_busy[];
  * interrupts take in between. On real hardware a tick is less than an instruction here and there; the bound is generous.
  * Below another hypervisor each exit passes it twice, which in an emulator takes some 10,000 instructions.
  */
-#define LATE (nested() ? 60000u : 20000u)
+#define LATE (nested() ? 100000u : 20000u)
 /* What one run of a snippet may take, from the outside. */
 #define RUN (nested() ? 120000u : 60000u)
 
