@@ -33,7 +33,7 @@ static u8 *look_up(const struct address_space *as, struct iommu_cache *cache, u6
 		entry = iommu->ops->translate(iommu, at, access);
 		if (unlikely((entry.perm & access) != access || entry.mask < PAGE_MASK))
 			return NULL;
-		at = (entry.translated & ~entry.mask) | (at & entry.mask);
+		at = iommu_entry_address(&entry, at);
 		section = iommu_target_section(iommu, at);
 		if (unlikely(at & PAGE_MASK || section->last - at < PAGE_MASK))
 			return NULL;

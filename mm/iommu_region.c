@@ -92,7 +92,7 @@ void iommu_walk(const struct section *section, u64 address, u64 length, enum mem
 			return;
 		}
 		target->length = clip_to_block(iova, entry.mask, target->length);
-		address = (entry.translated & ~entry.mask) | (iova & entry.mask);
+		address = iommu_entry_address(&entry, iova);
 		section = iommu_target_section(iommu, address);
 		target->length = section_clip(section, address, target->length);
 		target->as = iommu->target;

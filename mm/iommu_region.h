@@ -84,7 +84,7 @@ struct iommu_region {
 	struct address_space *target; /* fixed for the region's life */
 	struct iommu_notifier *notifiers;
 	struct iommu_link *links;   /* mappings that an invalidation must revoke */
-	const struct section *hint; /* iommu_target_section */
+	const struct section *hint; /* iommu_target_place */
 	u64 generation;		    /* grows with every invalidation */
 	u64 remembered;		    /* accesses that needed no translation (iommu_cache.h) */
 	u32 lock;		    /* protects `links`, once the core is shared */
@@ -173,22 +173,9 @@ void iommu_walk(const struct section *section, u64 address, u64 length, enum mem
 /*
  * A lookup in the target space that tries the section found last: most of a device's traffic goes to one.
  * What is remembered is just a pointer. If it points into the current view's array it is one of its sections,
- * whichever view it came from; readers that race for it do no harm.
+ * whichever view it came from; readers that race for it do no harm. *at and *room: where in the section that is,
+ * section_places().
  */
-static inline const struct section *iommu_target_section(struct iommu_region *iommu, u64 address)
-{
-	const struct flatview *view = as_view(iommu->target);
-	const struct section *section = __atomic_load_n(&iommu->hint, __ATOMIC_RELAXED);
-
-	if (likely((uintptr_t)section - (uintptr_t)view->sections < view->count * sizeof(*section)) &&
-	    likely(address - section->first <= section->last - section->first))
-		return section;
-	section = flatview_lookup(view, address);
-	__atomic_store_n(&iommu->hint, section, __ATOMIC_RELAXED);
-	return section;
-}
-
-/* The same, and where in the section that is: section_places(). */
 static inline __attribute__((always_inline)) const struct section *
 iommu_target_place(struct iommu_region *iommu, u64 address, u64 *at, u64 *room)
 {
@@ -203,6 +190,13 @@ iommu_target_place(struct iommu_region *iommu, u64 address, u64 *at, u64 *room)
 		*room = section->last - address;
 	}
 	return section;
+}
+
+static inline const struct section *iommu_target_section(struct iommu_region *iommu, u64 address)
+{
+	u64 at, room;
+
+	return iommu_target_place(iommu, address, &at, &room);
 }
 
 /* Where in the target space an entry takes `iova` to. */

@@ -148,7 +148,7 @@ as_map_cached(const struct address_space *as, struct section_cache *cache, struc
 		entry = iommu->ops->translate(iommu, iova, access);
 		if (unlikely((entry.perm & access) != access) || unlikely((~iova & entry.mask) < length - 1))
 			goto any;
-		to = (entry.translated & ~entry.mask) | (iova & entry.mask);
+		to = iommu_entry_address(&entry, iova);
 		there = iommu_target_section(iommu, to);
 		if (!iommu->fixed) {
 			forgets = iommu;

@@ -260,7 +260,25 @@ static __attribute__((noinline)) enum mem_result write_pages(const struct addres
 	return as_write_done(as, address + moved, buffer + moved, length - moved, NULL);
 }
 
-/* One translation to memory is enough for most. */
+/*
+ * One translation to memory is enough for most: the section where it leads, and where in that. NULL: it does not do;
+ * *entry is what the first region says.
+ */
+static inline __attribute__((always_inline)) const struct section *
+translate_once(const struct section *section, u64 iova, u64 length, enum mem_access access,
+	       struct iommu_entry *entry, u64 *at)
+{
+	struct iommu_region *iommu = region_to_iommu(section->region);
+	const struct section *there;
+	u64 room;
+
+	*entry = iommu->ops->translate(iommu, iova, access);
+	if (unlikely(!(entry->perm & access)) || unlikely((~iova & entry->mask) < length - 1))
+		return NULL;
+	there = iommu_target_place(iommu, iommu_entry_address(entry, iova), at, &room);
+	return likely(section_is_direct(there, access)) && likely(room >= length - 1) ? there : NULL;
+}
+
 static __attribute__((noinline)) enum mem_result read_iommu(const struct address_space *as,
 							    const struct section *section, u64 address,
 							    u64 room, u8 *buffer, u64 length)
@@ -271,17 +289,11 @@ static __attribute__((noinline)) enum mem_result read_iommu(const struct address
 
 	if (unlikely(room < length - 1))
 		return as_read_done(as, address, buffer, length, NULL);
-	entry = region_to_iommu(section->region)
-			->ops->translate(region_to_iommu(section->region), iova, MEM_READ);
-	if (likely(entry.perm & MEM_READ) && likely((~iova & entry.mask) >= length - 1)) {
-		there = iommu_target_place(region_to_iommu(section->region),
-					   iommu_entry_address(&entry, iova), &at, &room);
-		if (likely(there->flags & SECTION_READ_DIRECT) && likely(room >= length - 1)) {
-			copy_in_few(buffer, there->host + at, length);
-			return MEM_OK;
-		}
-	}
-	return read_pages(as, section, &entry, iova, buffer, length);
+	there = translate_once(section, iova, length, MEM_READ, &entry, &at);
+	if (unlikely(!there))
+		return read_pages(as, section, &entry, iova, buffer, length);
+	copy_in_few(buffer, there->host + at, length);
+	return MEM_OK;
 }
 
 static __attribute__((noinline)) enum mem_result write_iommu(const struct address_space *as,
@@ -294,18 +306,12 @@ static __attribute__((noinline)) enum mem_result write_iommu(const struct addres
 
 	if (unlikely(room < length - 1 || section->flags & SECTION_READONLY))
 		return as_write_done(as, address, buffer, length, NULL);
-	entry = region_to_iommu(section->region)
-			->ops->translate(region_to_iommu(section->region), iova, MEM_WRITE);
-	if (likely(entry.perm & MEM_WRITE) && likely((~iova & entry.mask) >= length - 1)) {
-		there = iommu_target_place(region_to_iommu(section->region),
-					   iommu_entry_address(&entry, iova), &at, &room);
-		if (likely(there->flags & SECTION_WRITE_DIRECT) && likely(room >= length - 1)) {
-			copy_out_few(there->host + at, buffer, length);
-			mark_written(there, at, length);
-			return MEM_OK;
-		}
-	}
-	return write_pages(as, section, &entry, iova, buffer, length);
+	there = translate_once(section, iova, length, MEM_WRITE, &entry, &at);
+	if (unlikely(!there))
+		return write_pages(as, section, &entry, iova, buffer, length);
+	copy_out_few(there->host + at, buffer, length);
+	mark_written(there, at, length);
+	return MEM_OK;
 }
 
 /* One access, a power of two of bytes, that the ops take as it is? `sizes` has no bit above 8. */
