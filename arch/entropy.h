@@ -8,7 +8,10 @@
 #include "mm/types.h"
 
 bool cpu_has_entropy(void);
-/* Of the shape that devices and the network ask their board by. False: the CPU has none, or none just now; the bytes are then not all filled. */
+/*
+ * Of the shape that devices and the network ask their board by. False: the CPU has none, or none just now; the bytes are then
+ * not all filled.
+ */
 bool cpu_entropy(void *unused, void *bytes, size_t length);
 
 #endif

@@ -220,7 +220,8 @@ static void load_eoi_exit(struct vcpu *vcpu)
  */
 static __attribute__((noinline)) bool do_todo(struct vcpu *vcpu, u64 now)
 {
-	hold_look(vcpu);
+	if (vcpu->todo & TODO_RVI)
+		hold_look(vcpu);
 	if (now >= vcpu->deadline || (vcpu->todo & TODO_TIMERS))
 		run_timers(vcpu, now);
 	if (vcpu->todo & TODO_STOP)
@@ -306,7 +307,6 @@ enum vm_stop vcpu_run(struct vcpu *vcpu)
 			vmx_instruction_failed(vcpu->launched ? "vmresume" : "vmlaunch", (u64)vcpu->vmcs);
 		vcpu->launched = true;
 	}
-	vcpu->held = false;
 	host_irq_hold(false);
 	return vm->stop;
 }

@@ -24,17 +24,18 @@ static bool next_is_last(const struct vcpu *vcpu)
 
 bool hold_decide(struct vcpu *vcpu, u64 now)
 {
-	vcpu->held = lapic_rvi(&vcpu->lapic) && !next_is_last(vcpu);
-	host_irq_hold(vcpu->held);
-	if (vcpu->held)
+	bool hold = lapic_rvi(&vcpu->lapic) && !next_is_last(vcpu);
+
+	host_irq_hold(hold);
+	if (hold)
 		vcpu->deadline = MIN(vcpu->deadline, now + vcpu->vm->config.tsc_hz / LOOK_HZ);
-	return vcpu->held;
+	return hold;
 }
 
 void hold_look(const struct vcpu *vcpu)
 {
 	const struct vm *vm = vcpu->vm;
 
-	if (vcpu->held && host_irq_waits() && vm->config.ops->host_interrupt)
+	if (host_irq_waits() && vm->config.ops->host_interrupt)
 		vm->config.ops->host_interrupt(vm->config.board, HOST_IRQ_HELD);
 }

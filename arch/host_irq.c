@@ -194,6 +194,8 @@ bool host_irq_waits(void)
 {
 	bool served = irq.served;
 
+	if (!irq.held)
+		return false;
 	irq.served = false;
 	outb(PIC_MASTER, OCW3_IRR);
 	return served || inb(PIC_MASTER) & serial_bit();

@@ -23,7 +23,7 @@ void host_irq_handle(u8 vector);
 
 /* Lets the serial line's interrupt wait in the 8259, or no longer. One that was on its way already is served. */
 void host_irq_hold(bool hold);
-/* While it is held: has it come, or been served when it was on its way? Then host_irq_handle(HOST_IRQ_HELD) is due. */
+/* Is it held, and has it come, or been served when it was on its way? Then host_irq_handle(HOST_IRQ_HELD) is due. */
 bool host_irq_waits(void);
 
 /* Vectors that nobody had asked for. */

@@ -52,7 +52,6 @@ struct vcpu {
 	struct page_pool *pages;
 	void *vmcs, *vapic_page, *msr_bitmap;
 	bool apicv;
-	bool held; /* hold.c */
 	u8 timer_shift;
 	u32 primary, secondary; /* as in the VMCS now */
 	u64 tsc_offset;
@@ -151,7 +150,7 @@ void inject_pending(struct vcpu *vcpu);
 
 /* hold.c, for Bochs. With apicv, after IRR, ISR or what blocks interrupts may have changed: true: to be asked at every exit. */
 bool hold_decide(struct vcpu *vcpu, u64 now);
-/* At an exit: serves what is held. */
+/* Before that: serves what is held. */
 void hold_look(const struct vcpu *vcpu);
 
 /* vmcs.c: all fields of a new VMCS; the guest's part as after reset. */
