@@ -166,8 +166,9 @@ static void want(struct network *net, u64 tick)
 static void port_ready(void *owner)
 {
 	struct network_port *from = owner;
+	u64 now = clock_now(from->net->config.clock);
 
-	want(from->net, MAX(clock_now(from->net->config.clock), from->net->rest_until));
+	want(from->net, MAX(now, from->net->rest_until));
 }
 
 /* ---- links and addresses ---- */
